@@ -1,0 +1,58 @@
+import { commonSettings } from './common-settings.ts';
+import { type SecretReference, secretReference } from './secret-reference.ts';
+import type { SettingsTable, SettingValues } from './setting.ts';
+import { filePath, labelValue } from './value-type.ts';
+
+/** The settings of `context-syncer controller`. */
+export const controllerSettingsTable = {
+  clusterName: {
+    type: labelValue,
+    placeholder: 'NAME',
+    description: 'Name of the source cluster. Every copy carries it as a label, so keep it for good.',
+    required: true,
+  },
+  contextsKubeconfig: {
+    type: filePath,
+    placeholder: 'FILE',
+    description: 'Kubeconfig whose contexts are the targets. A change is noticed without a restart.',
+    exactlyOneOf: 'contexts',
+  },
+  contextsSecret: {
+    type: secretReference,
+    placeholder: 'SECRET',
+    description: 'The same from a Secret on the source cluster, read and watched through its API.',
+    exactlyOneOf: 'contexts',
+  },
+  ...commonSettings,
+} as const satisfies SettingsTable;
+
+type Values = SettingValues<typeof controllerSettingsTable>;
+
+/** Where the kubeconfig with the target contexts comes from. */
+export type ContextsSource =
+  | { readonly from: 'file'; readonly path: string }
+  | ({ readonly from: 'secret' } & SecretReference);
+
+/** Checked and frozen. Addresses are undefined where switched off, `kubeconfig` is undefined in a Pod. */
+export type ControllerSettings = Omit<Values, 'contextsKubeconfig' | 'contextsSecret'> & {
+  readonly contexts: ContextsSource;
+};
+
+/** The controller's settings from the checked values of its table. */
+export function controllerSettings(values: Values): ControllerSettings {
+  const { contextsKubeconfig, contextsSecret, ...rest } = values;
+  return Object.freeze({
+    ...rest,
+    contexts: Object.freeze(contextsSource(contextsKubeconfig, contextsSecret)),
+  });
+}
+
+function contextsSource(path: string | undefined, secret: SecretReference | undefined): ContextsSource {
+  if (secret !== undefined) {
+    return { from: 'secret', ...secret };
+  }
+  if (path === undefined) {
+    throw new TypeError('values of the controller settings were not checked');
+  }
+  return { from: 'file', path };
+}
