@@ -1,0 +1,54 @@
+/**
+ * The command lines of one control plane's two processes. Both run in the control plane's folder, and paths
+ * are relative to it: a socket's path may have about 100 characters only, which an absolute one can exceed.
+ */
+
+/** Files in the control plane's folder. */
+export const files = {
+  ca: 'ca.crt',
+  servingCert: 'serving.crt',
+  servingKey: 'serving.key',
+  serviceAccountKey: 'service-account.key',
+  tokens: 'tokens.csv',
+  adminKubeconfig: 'admin.kubeconfig',
+} as const;
+
+// Sockets in the folder instead of ports: no other etcd can ever be reached by mistake. etcd wants "host:port".
+const clientSocket = 'unix://client:1';
+const peerSocket = 'unix://peer:1';
+
+export function etcdArguments(): readonly string[] {
+  return [
+    '--name=sandbox',
+    '--data-dir=etcd',
+    // The data is thrown away, so it need not survive a power cut.
+    '--unsafe-no-fsync',
+    `--listen-client-urls=${clientSocket}`,
+    `--advertise-client-urls=${clientSocket}`,
+    `--listen-peer-urls=${peerSocket}`,
+    `--initial-advertise-peer-urls=${peerSocket}`,
+    `--initial-cluster=sandbox=${peerSocket}`,
+    '--log-level=warn',
+  ];
+}
+
+/** Admission plugins stay at their defaults: webhooks and Pod Security work as on any cluster. */
+export function apiServerArguments(port: number): readonly string[] {
+  return [
+    `--etcd-servers=${clientSocket}`,
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
+    `--secure-port=${port}`,
+    // An endpoint on the loopback address is refused; the reconciler would complain for ever.
+    '--endpoint-reconciler-type=none',
+    '--service-cluster-ip-range=10.0.0.0/24',
+    `--tls-cert-file=${files.servingCert}`,
+    `--tls-private-key-file=${files.servingKey}`,
+    `--client-ca-file=${files.ca}`,
+    `--token-auth-file=${files.tokens}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${files.serviceAccountKey}`,
+    `--service-account-signing-key-file=${files.serviceAccountKey}`,
+    '--authorization-mode=RBAC',
+  ];
+}

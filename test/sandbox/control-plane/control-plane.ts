@@ -1,0 +1,171 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Binaries } from '../binaries/binaries.ts';
+import { ApiServer } from './api-server.ts';
+import type { CertificateAuthority, KeyAndCertificate } from './certificate-authority.ts';
+import { etcdArguments, files } from './command-lines.ts';
+import { type Credentials, type TokenUser, writeCredentials } from './credentials.ts';
+import type { Keeper, KeptProcess } from './keeper.ts';
+import { kubeconfig } from './kubeconfig.ts';
+import { type KubectlOptions, type KubectlResult, runKubectl } from './kubectl.ts';
+import type { Method, RequestOptions, RequestResult } from './requester.ts';
+import { serviceAccountToken } from './service-account-token.ts';
+
+export interface ControlPlaneOptions {
+  readonly name: string;
+  /** The sandbox's folder; the control plane makes its own in it and writes its logs into `logs`. */
+  readonly folder: string;
+  readonly binaries: Binaries;
+  readonly keeper: Keeper;
+  readonly users: readonly TokenUser[];
+  /** Where the port comes from. */
+  readonly pickPort: () => Promise<number>;
+}
+
+/** One real etcd and kube-apiserver on 127.0.0.1. There is no controller manager: namespaces stay Terminating. */
+export class ControlPlane {
+  readonly name: string;
+  /** `https://127.0.0.1:PORT`; `https://localhost:PORT` is the same server. */
+  readonly url: string;
+  readonly port: number;
+  /** A file with the admin's kubeconfig; its context is named as this control plane. */
+  readonly kubeconfigFile: string;
+  /** The log files of etcd and kube-apiserver. */
+  readonly logFiles: readonly string[];
+  readonly #credentials: Credentials;
+  readonly #apiServer: ApiServer;
+  readonly #etcd: KeptProcess;
+  readonly #kubectl: { readonly binary: string; readonly kubeconfig: string; readonly cacheFolder: string };
+
+  private constructor(
+    { name, binaries }: ControlPlaneOptions,
+    folder: string,
+    credentials: Credentials,
+    etcd: KeptProcess,
+    apiServer: ApiServer,
+    logFiles: readonly string[],
+  ) {
+    this.name = name;
+    this.port = apiServer.port;
+    this.url = `https://127.0.0.1:${apiServer.port}`;
+    this.kubeconfigFile = join(folder, files.adminKubeconfig);
+    this.logFiles = logFiles;
+    this.#credentials = credentials;
+    this.#etcd = etcd;
+    this.#apiServer = apiServer;
+    this.#kubectl = {
+      binary: binaries.kubectl,
+      kubeconfig: this.kubeconfigFile,
+      cacheFolder: join(folder, 'kubectl'),
+    };
+  }
+
+  /** Starts one and waits until it is ready. What was started is ended by the keeper, also when this throws. */
+  static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
+    const { name, keeper, binaries } = options;
+    const folder = join(options.folder, name);
+    const etcdLog = join(options.folder, 'logs', `${name}-etcd.log`);
+    const apiServerLog = join(options.folder, 'logs', `${name}-kube-apiserver.log`);
+    await mkdir(folder, { mode: 0o700 });
+    const etcd = await keeper.run({
+      name: `${name}/etcd`,
+      command: binaries.etcd,
+      args: etcdArguments(),
+      folder,
+      logFile: etcdLog,
+    });
+    const credentials = await writeCredentials(folder, name, options.users);
+    const apiServer = await ApiServer.start({
+      name,
+      binary: binaries.kubeApiserver,
+      folder,
+      logFile: apiServerLog,
+      caPem: credentials.ca.certPem,
+      adminToken: credentials.adminToken,
+      keeper,
+      etcd,
+      pickPort: options.pickPort,
+    });
+    const started = new ControlPlane(options, folder, credentials, etcd, apiServer, [etcdLog, apiServerLog]);
+    await writeFile(started.kubeconfigFile, kubeconfig([{ name, cluster: started }]), { mode: 0o600 });
+    return started;
+  }
+
+  /** Signs the serving certificate (localhost, 127.0.0.1, 127.0.0.2, kubernetes.default) and client certificates. */
+  get ca(): CertificateAuthority {
+    return this.#credentials.ca;
+  }
+
+  get caPem(): string {
+    return this.#credentials.ca.certPem;
+  }
+
+  /** A token of group system:masters. */
+  get adminToken(): string {
+    return this.#credentials.adminToken;
+  }
+
+  /** Process ids of etcd and kube-apiserver. */
+  get pids(): readonly number[] {
+    return [this.#etcd.pid, this.#apiServer.pid];
+  }
+
+  /** Runs the sandbox's kubectl as admin; throws KubectlError unless `allowFailure`. */
+  async kubectl(args: readonly string[], options?: KubectlOptions): Promise<KubectlResult> {
+    return await runKubectl(this.#kubectl, args, options);
+  }
+
+  /** One request as admin; throws RequestError from status 400 up unless `allowFailure`. */
+  async request<T = unknown>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    options?: RequestOptions,
+  ): Promise<RequestResult<T>> {
+    return await this.#apiServer.requester.request<T>(method, path, body, options);
+  }
+
+  /** The token of a user that startSandbox was given. */
+  userToken(user: string): string {
+    const token = this.#credentials.userTokens.get(user);
+    if (token === undefined) {
+      throw new Error(`${this.name} has no token user ${user}: name it in startSandbox({ users })`);
+    }
+    return token;
+  }
+
+  /** A token of a ServiceAccount, valid for an hour; makes the ServiceAccount if it is not there. */
+  async serviceAccountToken(namespace: string, account: string): Promise<string> {
+    return await serviceAccountToken(this.#apiServer.requester, namespace, account);
+  }
+
+  /** A client certificate for any user; nothing needs to know of that user but RBAC. */
+  async clientCertificate(user: string, groups: readonly string[] = []): Promise<KeyAndCertificate> {
+    return await this.#credentials.ca.client(user, groups);
+  }
+
+  /** SIGSTOP to kube-apiserver: connections stand and are accepted, nothing is answered. */
+  async pause(): Promise<void> {
+    await this.#apiServer.signal('SIGSTOP');
+  }
+
+  /** SIGCONT after `pause`. */
+  async resume(): Promise<void> {
+    await this.#apiServer.signal('SIGCONT');
+  }
+
+  /** SIGKILL to kube-apiserver, and waits until it is gone: connections are refused. */
+  async kill(): Promise<void> {
+    await this.#apiServer.kill();
+  }
+
+  /** Starts kube-apiserver again (kills it first if it runs) on the same port and data; waits until it is ready. */
+  async restart(): Promise<void> {
+    await this.#apiServer.restart();
+  }
+
+  /** Ends our own connections; the processes are ended by the keeper. */
+  async close(): Promise<void> {
+    await this.#apiServer.close();
+  }
+}

@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Requester } from './requester.ts';
+
+/** Between two looks; a control plane takes 1 to 6 seconds. */
+const pauseMs = 50;
+const readyTimeoutMs = 120_000;
+/** One look: a server that does not answer is asked again on another connection. */
+const requestTimeoutMs = 5000;
+
+/**
+ * Waits until the API server says that it is ready and the namespaces exist that it makes itself: it says ready
+ * before that. Throws when `ended` comes first, with what it says.
+ */
+export async function waitUntilReady(requester: Requester, ended: Promise<string>): Promise<void> {
+  let end: string | undefined;
+  void ended.then((how) => {
+    end = how;
+  });
+  const deadline = performance.now() + readyTimeoutMs;
+  let last = 'no answer yet';
+  while (end === undefined && performance.now() < deadline) {
+    last = await look(requester);
+    if (last === 'ready') {
+      return;
+    }
+    await sleep(pauseMs);
+  }
+  throw new Error(end ?? `not ready after ${readyTimeoutMs / 1000} s: ${last}`);
+}
+
+async function look(requester: Requester): Promise<string> {
+  const paths = ['/readyz', '/api/v1/namespaces/kube-system', '/api/v1/namespaces/default'];
+  for (const path of paths) {
+    try {
+      await requester.request('GET', path, undefined, { signal: AbortSignal.timeout(requestTimeoutMs) });
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+  return 'ready';
+}
