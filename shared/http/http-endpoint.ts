@@ -43,10 +43,8 @@ export async function startHttpEndpoint(options: HttpEndpointOptions): Promise<H
       maxHeaderSize: maxHeaderBytes,
     },
     (request, response) => {
-      // Never rejects: `replyTo` turns failures into a reply.
-      void replyTo(request, routes, options.logger).then((reply) => {
-        send(request, response, reply);
-      });
+      // Never rejects: what fails becomes a reply.
+      void answer(request, response, routes, options.logger);
     },
   );
   await listen(server, options);
@@ -81,6 +79,15 @@ function stop(server: Server): Promise<void> {
     });
     server.closeAllConnections();
   });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  routes: ReadonlyMap<string, Route>,
+  logger: Logger,
+): Promise<void> {
+  send(request, response, await replyTo(request, routes, logger));
 }
 
 async function replyTo(

@@ -19,7 +19,8 @@ export function compileSettingsSchema(table: SettingsTable): ValidateFunction {
       properties[key] = { type: 'string', format: key };
     }
   }
-  const ajv = new Ajv({ allErrors: true, strict: true, formats });
+  // strictRequired would want the properties repeated in every branch of oneOf.
+  const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false, formats });
   return ajv.compile({
     type: 'object',
     additionalProperties: false,

@@ -1,0 +1,50 @@
+import { type Command as Commander, Option } from 'commander';
+import type { GivenSetting } from '../shared/settings/given-setting.ts';
+import { flagOf, type Setting, type SettingsTable } from '../shared/settings/setting.ts';
+import { filePath } from '../shared/settings/value-type.ts';
+
+/** The flag that names the YAML file. It is no setting of the file. */
+export const configFlag = '--config';
+
+/** What commander has seen of our flags, in the order of the command line. */
+export interface SeenFlags {
+  readonly settings: GivenSetting[];
+  /** Values of `--config`; undefined where it had none. */
+  readonly configPaths: (string | undefined)[];
+}
+
+/**
+ * Gives a commander command one option for every setting, and `--config`. Values are declared as optional although
+ * they are not: commander stops at the first missing value, and we report all problems at once.
+ */
+export function addSettingOptions(command: Commander, table: SettingsTable): SeenFlags {
+  const seen: SeenFlags = { settings: [], configPaths: [] };
+  for (const [key, setting] of Object.entries(table)) {
+    command.addOption(new Option(`${flagOf(key)} [${setting.placeholder}]`, describe(setting)));
+    command.on(`option:${flagOf(key).slice(2)}`, (value: string | null) => {
+      const text = value ?? (setting.type.json === 'boolean' ? 'true' : undefined);
+      seen.settings.push({ key, value: text === undefined ? 'nothing' : { text } });
+    });
+  }
+  const description =
+    'YAML file with the same settings in camelCase, such as "clusterName: NAME". A flag wins over the file.';
+  command.addOption(new Option(`${configFlag} [FILE]`, description));
+  command.on(`option:${configFlag.slice(2)}`, (value: string | null) => {
+    seen.configPaths.push(value ?? undefined);
+  });
+  return seen;
+}
+
+function describe(setting: Setting<unknown>): string {
+  const { description, type } = setting;
+  const notes = [
+    ...(setting.required ? ['required'] : []),
+    ...(setting.exactlyOneOf === undefined
+      ? []
+      : [`exactly one of the flags for ${setting.exactlyOneOf} is required`]),
+    ...(setting.default === undefined ? [] : [`default ${setting.default}`]),
+  ];
+  // A path and a switch need no words.
+  const allowed = type === filePath || type.json === 'boolean' ? '' : ` It is ${type.allowed}.`;
+  return `${description}${allowed}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`;
+}
