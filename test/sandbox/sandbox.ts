@@ -61,10 +61,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const names = Array.from({ length: options.targets }, (_, index) => `target-${index + 1}`);
   const started = await Promise.allSettled([start('source'), ...names.map(start)]);
   const failures = started.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
-  const [source, ...targets] = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const running = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const [source, ...targets] = running;
 
   const stop = async (): Promise<void> => {
-    await Promise.all([source, ...targets].map((controlPlane) => controlPlane?.close()));
+    await Promise.all(running.map((controlPlane) => controlPlane.close()));
     await keeper.end();
   };
   if (failures.length > 0 || source === undefined) {

@@ -7,6 +7,7 @@ import { Readable, Transform } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { parse } from 'yaml';
+import { property } from '../json.ts';
 import { binaryNames } from './binary-folder.ts';
 import type { Platform } from './platform.ts';
 
@@ -56,10 +57,8 @@ export function chooseArchive(
   { indexUrl, kubernetes, platform }: Pick<DownloadOptions, 'indexUrl' | 'kubernetes' | 'platform'>,
 ): Archive {
   const minor = kubernetes.split('.').slice(0, 2).join('.');
-  // Whatever is not as expected below is undefined, and then there is no archive.
-  const { releases } = parse(index) as {
-    releases?: Record<string, Record<string, { hash?: string; selfLink?: string }>>;
-  };
+  const parsed: unknown = parse(index);
+  const releases = property(parsed, 'releases');
   const versions = Object.keys(releases ?? {})
     .map((version) => version.slice(1))
     // A pre-release has more than digits after the second dot.
@@ -67,9 +66,11 @@ export function chooseArchive(
     .sort((a, b) => preference(b, kubernetes) - preference(a, kubernetes));
   for (const version of versions) {
     const file = `envtest-v${version}-${platform.os}-${platform.arch}.tar.gz`;
-    const entry = releases?.[`v${version}`]?.[file];
-    if (entry?.hash !== undefined && entry.selfLink !== undefined) {
-      return { file, url: new URL(entry.selfLink, indexUrl).href, sha512: entry.hash };
+    const entry = property(property(releases, `v${version}`), file);
+    const sha512 = property(entry, 'hash');
+    const link = property(entry, 'selfLink');
+    if (typeof sha512 === 'string' && typeof link === 'string') {
+      return { file, url: new URL(link, indexUrl).href, sha512 };
     }
   }
   throw new Error(`no envtest archive of ${minor} for ${platform.os}-${platform.arch} in ${indexUrl}`);

@@ -56,8 +56,8 @@ export async function buildWithGo(options: GoBuildOptions): Promise<void> {
   }, tellEveryMs);
   try {
     createInterface({ input: go.stderr }).on('line', (line) => lines.push(line));
-    const [status] = (await once(go, 'close')) as [number | null];
-    if (status !== 0) {
+    await once(go, 'close');
+    if (go.exitCode !== 0) {
       throw new Error(`go build failed:\n${lines.slice(-complaintLines).join('\n')}`);
     }
   } finally {

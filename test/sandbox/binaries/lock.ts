@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { trustedJson } from '../json.ts';
 
 /** Who holds a lock, as written into its file. */
 interface Owner {
@@ -104,8 +105,7 @@ async function readOwner(path: string): Promise<Owner | undefined> {
     return undefined;
   }
   try {
-    // Only `acquire` writes it, and whole.
-    return JSON.parse(text) as Owner;
+    return trustedJson<Owner>(text);
   } catch {
     return { id: '', pid: 0, host: hostname(), started: undefined };
   }

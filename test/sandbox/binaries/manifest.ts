@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { property, trustedJson } from '../json.ts';
 import { binaryNames, missingBinaries } from './binary-folder.ts';
 
 const manifestName = 'manifest.json';
@@ -40,32 +41,26 @@ export async function damage(folder: string): Promise<string | undefined> {
   if (missing.length > 0) {
     return `without ${missing.join(', ')}`;
   }
-  const manifest = await readManifest(folder);
-  if (manifest === undefined) {
-    return 'without a readable manifest';
-  }
+  const recorded = property(await readManifest(folder), 'files');
   for (const name of binaryNames) {
-    const record = manifest.files[name];
+    const record = property(recorded, name);
     const { size, mtimeMs } = await stat(join(folder, name));
-    if (record === undefined || record.size !== size) {
+    if (property(record, 'size') !== size) {
       return `${name} has another size than recorded`;
     }
-    if (record.mtimeMs !== mtimeMs && record.sha256 !== (await sha256(join(folder, name)))) {
+    if (
+      property(record, 'mtimeMs') !== mtimeMs &&
+      property(record, 'sha256') !== (await sha256(join(folder, name)))
+    ) {
       return `${name} has another content than recorded`;
     }
   }
   return undefined;
 }
 
-async function readManifest(folder: string): Promise<Manifest | undefined> {
+async function readManifest(folder: string): Promise<unknown> {
   try {
-    // Only writeManifest writes it; a damaged one does not parse, or lacks a record that is then asked for.
-    const manifest = JSON.parse(
-      await readFile(join(folder, manifestName), 'utf8'),
-    ) as Partial<Manifest> | null;
-    return manifest?.files === undefined
-      ? undefined
-      : { origin: manifest.origin ?? '', files: manifest.files };
+    return trustedJson<unknown>(await readFile(join(folder, manifestName), 'utf8'));
   } catch {
     return undefined;
   }

@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { trustedJson } from '../json.ts';
 import type { KeeperMessage, KeeperRequest } from './keeper-protocol.ts';
 
 const folder = process.argv[2];
@@ -117,7 +118,6 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 const lines = createInterface({ input: process.stdin });
 lines.on('line', (line) => {
-  // Only keeper.ts writes to this pipe.
-  void handle(JSON.parse(line) as KeeperRequest, folder);
+  void handle(trustedJson<KeeperRequest>(line), folder);
 });
 lines.once('close', () => void endAndExit(folder));

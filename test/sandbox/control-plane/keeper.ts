@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { trustedJson } from '../json.ts';
 import type { KeeperMessage, KeeperRequest } from './keeper-protocol.ts';
 
 /** A process that the keeper runs for us. */
@@ -44,8 +45,7 @@ export class Keeper implements AsyncDisposable {
     // A write into the pipe of a keeper that is gone: `close` tells whoever waits.
     process.stdin.on('error', () => {});
     createInterface({ input: process.stdout }).on('line', (line) => {
-      // Only keeper-process.ts writes to this pipe.
-      this.#hear(JSON.parse(line) as KeeperMessage);
+      this.#hear(trustedJson<KeeperMessage>(line));
     });
     this.#closed = new Promise((resolve) => {
       process.once('close', () => {

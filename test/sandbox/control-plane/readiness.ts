@@ -12,20 +12,19 @@ const requestTimeoutMs = 5000;
  * before that. Throws when `ended` comes first, with what it says.
  */
 export async function waitUntilReady(requester: Requester, ended: Promise<string>): Promise<void> {
-  let end: string | undefined;
-  void ended.then((how) => {
-    end = how;
-  });
   const deadline = performance.now() + readyTimeoutMs;
   let last = 'no answer yet';
-  while (end === undefined && performance.now() < deadline) {
+  while (performance.now() < deadline) {
     last = await look(requester);
     if (last === 'ready') {
       return;
     }
-    await sleep(pauseMs);
+    const end = await Promise.race([ended, sleep(pauseMs, undefined)]);
+    if (end !== undefined) {
+      throw new Error(end);
+    }
   }
-  throw new Error(end ?? `not ready after ${readyTimeoutMs / 1000} s: ${last}`);
+  throw new Error(`not ready after ${readyTimeoutMs / 1000} s: ${last}`);
 }
 
 async function look(requester: Requester): Promise<string> {

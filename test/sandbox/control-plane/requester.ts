@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { trustedJson } from '../json.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -66,8 +67,7 @@ export class Requester {
       throw new RequestError(method, path, answer.statusCode, text);
     }
     const isJson = String(answer.headers['content-type'] ?? '').startsWith('application/json');
-    // The caller says what it asked for.
-    return { status: answer.statusCode, body: (isJson ? JSON.parse(text) : text) as T };
+    return { status: answer.statusCode, body: trustedJson<T>(isJson ? text : JSON.stringify(text)) };
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What the two directions of a connection ask before they pass a chunk on. */
+export interface Gate {
+  /** Milliseconds that a chunk which arrives now is held back. */
+  delayMs(): number;
+  /** Resolves when chunks may pass: at once, or when a silence ends. */
+  open(): Promise<void>;
+}
+
+/**
+ * Passes what `from` receives to `to`, in order, by the gate's leave. Held-back bytes are kept, not lost: a network
+ * that recovers delivers them, and with TLS on top a gap would be an error instead of a silence.
+ */
+export function relay(from: Socket, to: Socket, gate: Gate): void {
+  let tail = Promise.resolve();
+  const then = (step: () => void): void => {
+    const due = performance.now() + gate.delayMs();
+    tail = tail.then(async () => {
+      const wait = due - performance.now();
+      if (wait > 0) {
+        await sleep(wait);
+      }
+      await gate.open();
+      step();
+    });
+  };
+  from.on('data', (chunk) => {
+    then(() => {
+      if (to.destroyed) {
+        return;
+      }
+      if (!to.write(chunk)) {
+        from.pause();
+        to.once('drain', () => from.resume());
+      }
+    });
+  });
+  from.once('end', () => {
+    then(() => {
+      to.end();
+    });
+  });
+}
