@@ -91,8 +91,11 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
+    const listening = this.#mode !== 'refuse';
+    // Whoever waits for the end of a silence must find it over.
+    this.#mode = 'refuse';
     this.#silence.resolve();
-    if (this.#mode !== 'refuse') {
+    if (listening) {
       await this.#stopListening();
     }
   }

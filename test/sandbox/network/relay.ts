@@ -15,16 +15,17 @@ export interface Gate {
  */
 export function relay(from: Socket, to: Socket, gate: Gate): void {
   let tail = Promise.resolve();
+  const pass = async (before: Promise<void>, due: number, step: () => void): Promise<void> => {
+    await before;
+    const wait = due - performance.now();
+    if (wait > 0) {
+      await sleep(wait);
+    }
+    await gate.open();
+    step();
+  };
   const then = (step: () => void): void => {
-    const due = performance.now() + gate.delayMs();
-    tail = tail.then(async () => {
-      const wait = due - performance.now();
-      if (wait > 0) {
-        await sleep(wait);
-      }
-      await gate.open();
-      step();
-    });
+    tail = pass(tail, performance.now() + gate.delayMs(), step);
   };
   from.on('data', (chunk) => {
     then(() => {
