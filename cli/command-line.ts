@@ -1,5 +1,5 @@
 import { Command as Commander, CommanderError } from 'commander';
-import { nearestName } from '../shared/settings/nearest-name.ts';
+import { nearestName } from '../shared/nearest-name.ts';
 import type { CommandLineSettings } from '../shared/settings/read-settings.ts';
 import { flagOf } from '../shared/settings/setting.ts';
 import type { Command } from './command.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nearestName } from '../../../../shared/settings/nearest-name.ts';
+import { nearestName } from '../../../shared/nearest-name.ts';
 
 const flags = ['--cluster-name', '--kubeconfig', '--contexts-kubeconfig', '--log-level', '--log-format'];
 

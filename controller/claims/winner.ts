@@ -1,0 +1,38 @@
+import type { Origin } from '../copy/origin.ts';
+import type { SourceRecord } from '../source/source-record.ts';
+import type { Claim } from './claim.ts';
+
+/**
+ * Which of several claims on one target object is served: the incumbent's while it still asks, else the oldest
+ * source's (by creation, then by uid, so that every replica chooses alike). Among claims of one source, the context
+ * that made the copy stays.
+ */
+export function chooseWinner(claims: readonly Claim[], standing: Origin | undefined): Claim | undefined {
+  const incumbents = claims.filter(({ source }) => standing !== undefined && isSource(source, standing));
+  const candidates = incumbents.length > 0 ? incumbents : claims;
+  return candidates.toSorted(
+    (left, right) =>
+      preference(left, standing) - preference(right, standing) ||
+      compare(left.source.creationTimestamp, right.source.creationTimestamp) ||
+      compare(left.source.uid, right.source.uid) ||
+      compare(left.context, right.context),
+  )[0];
+}
+
+/** The same object by name: a source that was deleted and made again is still the one that asks. */
+function isSource(source: SourceRecord, origin: Origin): boolean {
+  return source.namespace === origin.namespace && source.name === origin.name;
+}
+
+function preference(claim: Claim, standing: Origin | undefined): number {
+  return standing !== undefined && isSource(claim.source, standing) && claim.context === standing.context
+    ? 0
+    : 1;
+}
+
+function compare(left: string, right: string): number {
+  if (left === right) {
+    return 0;
+  }
+  return left < right ? -1 : 1;
+}

@@ -1,0 +1,159 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Clock, Random } from '../../shared/clock.ts';
+import type { KubeClient } from '../../shared/kube/client.ts';
+import { type ContextEntry, KubeconfigError, parseKubeconfig } from '../../shared/kube/kubeconfig.ts';
+import { errorFields } from '../../shared/log/error-fields.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { ContextsSource as ContextsSetting } from '../../shared/settings/controller-settings.ts';
+import { StartupError } from '../../shared/settings/startup-error.ts';
+import { followKubeconfigFile, type KubeconfigText } from './kubeconfig-file.ts';
+import { followKubeconfigSecret } from './kubeconfig-secret.ts';
+
+export interface ContextsSourceOptions {
+  readonly setting: ContextsSetting;
+  /** The source cluster, for a Secret. */
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Called with the contexts of every kubeconfig that could be read. */
+  readonly onContexts: (contexts: readonly ContextEntry[]) => void;
+  readonly onRead: (result: 'accepted' | 'refused') => void;
+}
+
+/**
+ * The kubeconfig with the target contexts, kept current. A text that cannot be used changes nothing: the last good one
+ * stays in use, and the log says what is wrong.
+ */
+export class ContextsSource {
+  readonly #options: ContextsSourceOptions;
+  #lastProblem: string | undefined;
+  #problemsShown = new Map<string, string>();
+
+  constructor(options: ContextsSourceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Throws StartupError when a kubeconfig file is missing or unusable at the start: somebody is there to mend it. A
+   * Secret may come later.
+   */
+  async check(): Promise<void> {
+    const { setting } = this.#options;
+    if (setting.from === 'secret') {
+      return;
+    }
+    parseForStart(
+      '--contexts-kubeconfig',
+      setting.path,
+      await readForStart('--contexts-kubeconfig', setting.path),
+    );
+  }
+
+  /** Follows the kubeconfig until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { setting, client, clock, random, logger } = this.#options;
+    const onText = (config: KubeconfigText): void => {
+      this.#take(config);
+    };
+    const onMissing = (what: string, error?: unknown): void => {
+      this.#complain(what, error);
+    };
+    await (setting.from === 'file'
+      ? followKubeconfigFile(
+          {
+            path: setting.path,
+            clock,
+            onText,
+            onUnreadable: (error) => {
+              onMissing(`file ${setting.path} cannot be read`, error);
+            },
+          },
+          signal,
+        )
+      : followKubeconfigSecret({ ...setting, client, clock, random, logger, onText, onMissing }, signal));
+  }
+
+  #take({ text, baseDirectory }: KubeconfigText): void {
+    const { logger, onContexts, onRead } = this.#options;
+    let contexts: readonly ContextEntry[];
+    try {
+      ({ contexts } = parseKubeconfig(text, { baseDirectory }));
+    } catch (error) {
+      if (!(error instanceof KubeconfigError)) {
+        throw error;
+      }
+      onRead('refused');
+      this.#complain('the kubeconfig cannot be used', undefined, error.problems);
+      return;
+    }
+    onRead('accepted');
+    this.#lastProblem = undefined;
+    logger.info('kubeconfig with the target contexts read', { contexts: contexts.map(({ name }) => name) });
+    this.#showProblems(contexts);
+    onContexts(contexts);
+  }
+
+  #complain(what: string, error: unknown, problems: readonly string[] = []): void {
+    const { logger } = this.#options;
+    const fields = { what, problems, ...(error === undefined ? {} : errorFields(error)) };
+    const text = JSON.stringify(fields);
+    // Looked at every few seconds, said once.
+    if (text !== this.#lastProblem) {
+      this.#lastProblem = text;
+      logger.error(
+        'kubeconfig with the target contexts is not usable, the last good one stays in use',
+        fields,
+      );
+    }
+  }
+
+  #showProblems(contexts: readonly ContextEntry[]): void {
+    const shown = this.#problemsShown;
+    this.#problemsShown = new Map();
+    for (const context of contexts) {
+      if ('problem' in context) {
+        this.#problemsShown.set(context.name, context.problem);
+        if (shown.get(context.name) !== context.problem) {
+          this.#options.logger.warn('context cannot be used', {
+            context: context.name,
+            problem: context.problem,
+          });
+        }
+      }
+    }
+  }
+}
+
+/** Reads a file that a flag names. Throws StartupError. */
+export async function readForStart(
+  flag: string,
+  path: string,
+): Promise<KubeconfigText & { readonly baseDirectory: string }> {
+  try {
+    return { text: await readFile(path, 'utf8'), baseDirectory: dirname(resolve(path)) };
+  } catch (error) {
+    const { code } = errorFields(error);
+    throw new StartupError(
+      [`${flag}: the file "${path}" cannot be read (${String(code ?? 'unknown')}); name a kubeconfig file.`],
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function parseForStart(flag: string, path: string, { text, baseDirectory }: KubeconfigText): void {
+  try {
+    parseKubeconfig(text, { baseDirectory });
+  } catch (error) {
+    if (error instanceof KubeconfigError) {
+      throw new StartupError(
+        error.problems.map((problem) => `${flag}: the file "${path}": ${problem}.`),
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+import type { Keys } from '../../shared/keys.ts';
+import type { ObjectMeta, PayloadObject } from '../../shared/kube/object.ts';
+import type { SyncedKind } from '../../shared/synced-kind.ts';
+import { contentOfCopy, contentStamp, isLastApplied } from './content.ts';
+import {
+  type Origin,
+  type Ownership,
+  originLabels,
+  ownershipOf,
+  parseOrigin,
+  type SourceCluster,
+} from './origin.ts';
+
+/** Labels, annotations and the like that neither the source nor we put on a copy. They are left as they are. */
+export interface Additions {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly finalizers: readonly string[];
+  readonly ownerReferences: readonly unknown[];
+}
+
+/**
+ * What is remembered of an object on a target: identity and verdicts, no payload.
+ */
+export interface CopyRecord {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly ownership: Ownership;
+  readonly origin: Origin | undefined;
+  /** Our labels are on it with their right values. */
+  readonly labelled: boolean;
+  /** Stamp of the content that stands there (see `contentStamp`); undefined while only metadata was seen. */
+  readonly stamp: string | undefined;
+  /** Undefined where nobody added anything, which is nearly always. */
+  readonly additions: Additions | undefined;
+}
+
+/** What reading an object on a target depends on. */
+export interface CopyReading {
+  readonly keys: Keys;
+  readonly cluster: SourceCluster;
+  readonly stampKey: Buffer;
+}
+
+/** The record of an object that was read whole. */
+export function recordOfObject(kind: SyncedKind, object: PayloadObject, reading: CopyReading): CopyRecord {
+  const record = recordOfMetadata(object.metadata, reading);
+  return {
+    ...record,
+    stamp: contentStamp(reading.stampKey, contentOfCopy(kind, object, record.origin ?? {})),
+  };
+}
+
+/** True when what stands there is what the origin says was given, so that it need not be compared with the source. */
+export function isIntact(record: CopyRecord): boolean {
+  return record.stamp !== undefined && record.stamp === record.origin?.stamp;
+}
+
+/** The record of an object of which only metadata was seen. */
+export function recordOfMetadata(meta: ObjectMeta, { keys, cluster }: CopyReading): CopyRecord {
+  const origin = parseOrigin(meta.annotations?.[keys.origin]);
+  const ownership = ownershipOf(meta, origin, keys, cluster);
+  return {
+    uid: meta.uid ?? '',
+    resourceVersion: meta.resourceVersion ?? '',
+    ownership,
+    origin,
+    labelled: origin !== undefined && hasOriginLabels(meta, origin, keys, cluster),
+    stamp: undefined,
+    additions: ownership === 'foreign' ? undefined : additionsOf(meta, origin, ownership, keys),
+  };
+}
+
+function hasOriginLabels(meta: ObjectMeta, origin: Origin, keys: Keys, cluster: SourceCluster): boolean {
+  return Object.entries(originLabels(keys, origin, cluster.name)).every(
+    ([key, value]) => meta.labels?.[key] === value,
+  );
+}
+
+function additionsOf(
+  meta: ObjectMeta,
+  origin: Origin | undefined,
+  ownership: Ownership,
+  keys: Keys,
+): Additions | undefined {
+  const givenLabels = new Set([
+    ...(origin?.labels ?? []),
+    keys.originName,
+    keys.originNamespace,
+    keys.originCluster,
+  ]);
+  const givenAnnotations = new Set([...(origin?.annotations ?? []), keys.origin]);
+  // Kubed copied last-applied-configuration, a Secret's payload in it: that one is not kept as somebody's addition.
+  const leaked = (key: string): boolean => ownership === 'kubed' && isLastApplied(key);
+  const labels = Object.entries(meta.labels ?? {}).filter(([key]) => !givenLabels.has(key));
+  const annotations = Object.entries(meta.annotations ?? {}).filter(
+    ([key]) => !givenAnnotations.has(key) && !leaked(key),
+  );
+  const finalizers = meta.finalizers ?? [];
+  const ownerReferences = meta.ownerReferences ?? [];
+  if (labels.length + annotations.length + finalizers.length + ownerReferences.length === 0) {
+    return undefined;
+  }
+  return {
+    labels: Object.fromEntries(labels),
+    annotations: Object.fromEntries(annotations),
+    finalizers,
+    ownerReferences,
+  };
+}

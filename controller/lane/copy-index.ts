@@ -1,0 +1,179 @@
+import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
+import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
+import { type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
+import { type CopyReading, type CopyRecord, recordOfMetadata, recordOfObject } from '../copy/copy-record.ts';
+import type { Standing } from '../reconcile/facts.ts';
+
+interface Entry {
+  readonly target: TargetRef;
+  readonly record: CopyRecord;
+}
+
+/**
+ * The copies of one target cluster that carry our labels and are ours or Kubed's, by name: identity and stamps, no
+ * payload. Fed by reflectors (what others do) and by the answers to our own writes (so that their echo is known).
+ */
+export class CopyIndex {
+  readonly #reading: CopyReading;
+  readonly #entries = new Map<TargetKey, Entry>();
+  readonly #covered = new Map<SyncedKindName, Set<string | undefined>>();
+
+  constructor(reading: CopyReading) {
+    this.#reading = reading;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** What is known to stand under a name. */
+  standing(target: TargetRef): Standing {
+    const entry = this.#entries.get(targetKey(target));
+    if (entry !== undefined) {
+      return entry.record;
+    }
+    return this.isCovered(target.kind, target.namespace) ? 'absent' : 'unlisted';
+  }
+
+  /** True once a finished list has told all copies of this kind in this namespace. */
+  isCovered(kind: SyncedKindName, namespace: string): boolean {
+    const scopes = this.#covered.get(kind);
+    return scopes !== undefined && (scopes.has(undefined) || scopes.has(namespace));
+  }
+
+  *targets(): Iterable<TargetRef> {
+    for (const { target } of this.#entries.values()) {
+      yield target;
+    }
+  }
+
+  *entries(): Iterable<Entry> {
+    yield* this.#entries.values();
+  }
+
+  /** The record of an object as listed, or undefined when it is nobody's whom we care about. */
+  project(kind: SyncedKindName, object: PayloadObject, whole: boolean): Entry | undefined {
+    const { namespace, name } = object.metadata;
+    if (namespace === undefined) {
+      return undefined;
+    }
+    const record = whole
+      ? recordOfObject(syncedKind(kind), object, this.#reading)
+      : recordOfMetadata(object.metadata, this.#reading);
+    return record.ownership === 'foreign' ? undefined : { target: { kind, namespace, name }, record };
+  }
+
+  /**
+   * Takes a finished list of a scope (namespace undefined: all namespaces). What is not in it is not there. A record
+   * of the same version keeps what was read of its content. Yields the objects that are not as they were known.
+   */
+  replace(
+    kind: SyncedKindName,
+    namespace: string | undefined,
+    listed: readonly Entry[],
+  ): readonly TargetRef[] {
+    const before = new Map<TargetKey, Entry>();
+    for (const [key, entry] of this.#entries) {
+      if (entry.target.kind === kind && (namespace === undefined || entry.target.namespace === namespace)) {
+        before.set(key, entry);
+        this.#entries.delete(key);
+      }
+    }
+    const scopes = this.#covered.get(kind) ?? new Set();
+    this.#covered.set(kind, scopes.add(namespace));
+    const changed: TargetRef[] = [];
+    for (const entry of listed) {
+      const key = targetKey(entry.target);
+      const known = before.get(key);
+      before.delete(key);
+      if (
+        known !== undefined &&
+        isSameVersion(known.record, entry.record) &&
+        known.record.stamp !== undefined
+      ) {
+        this.#entries.set(key, known);
+        continue;
+      }
+      this.#entries.set(key, entry);
+      changed.push(entry.target);
+    }
+    return [...changed, ...[...before.values()].map(({ target }) => target)];
+  }
+
+  /** Forgets that a scope was listed, and all that was known of it: unknown is not absent. */
+  uncover(kind: SyncedKindName, namespace: string | undefined): void {
+    this.#covered.get(kind)?.delete(namespace);
+    for (const [key, { target }] of this.#entries) {
+      if (target.kind === kind && !this.isCovered(kind, target.namespace)) {
+        this.#entries.delete(key);
+      }
+    }
+  }
+
+  /**
+   * Takes a watch event (metadata only). Yields the target when it may call for work: the echo of a write of ours, or
+   * an event older than what is known, does not.
+   */
+  observe(
+    kind: SyncedKindName,
+    event: { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject },
+  ): TargetRef | undefined {
+    const { namespace, name, uid, resourceVersion } = event.object.metadata;
+    if (namespace === undefined) {
+      return undefined;
+    }
+    const target = { kind, namespace, name };
+    const key = targetKey(target);
+    const known = this.#entries.get(key);
+    if (known !== undefined && !isNewer(resourceVersion, known.record.resourceVersion)) {
+      // A delete carries the version of the deletion: an older one is about a predecessor of this name.
+      return undefined;
+    }
+    if (event.type === 'DELETED') {
+      if (known !== undefined && known.record.uid !== uid) {
+        return undefined;
+      }
+      this.#entries.delete(key);
+      return target;
+    }
+    const entry = this.project(kind, event.object, false);
+    if (entry === undefined) {
+      this.#entries.delete(key);
+      return target;
+    }
+    this.#entries.set(key, entry);
+    return target;
+  }
+
+  /** Takes an object that was read or written whole; yields its record, also when it is foreign and not kept. */
+  learn(kind: SyncedKindName, target: TargetRef, object: PayloadObject): CopyRecord {
+    const record = recordOfObject(syncedKind(kind), object, this.#reading);
+    if (record.ownership === 'foreign') {
+      this.#entries.delete(targetKey(target));
+    } else {
+      this.#entries.set(targetKey(target), { target, record });
+    }
+    return record;
+  }
+
+  /** Takes the answer of a live read or a delete: nothing is there. */
+  forget(target: TargetRef): void {
+    this.#entries.delete(targetKey(target));
+  }
+}
+
+function isSameVersion(left: CopyRecord, right: CopyRecord): boolean {
+  return left.uid === right.uid && left.resourceVersion === right.resourceVersion;
+}
+
+/**
+ * Versions are decimal numbers that grow (comparable since Kubernetes 1.35, and in effect long before). Where they
+ * are not numbers, any other version counts as newer: that costs a look, never a mistake.
+ */
+function isNewer(candidate: string | undefined, known: string): boolean {
+  if (candidate === undefined || candidate === known) {
+    return candidate === undefined;
+  }
+  const [left, right] = [Number(candidate), Number(known)];
+  return Number.isNaN(left) || Number.isNaN(right) || left > right;
+}

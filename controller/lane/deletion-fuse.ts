@@ -1,0 +1,37 @@
+/** Deletions inferred from absence that are never too many, whatever the share. */
+const alwaysAllowed = 100;
+/** The share of a cluster's copies that may go on inference alone. */
+const allowedShare = 0.5;
+
+/**
+ * Stops mass deletion. A wrong kubeconfig or a restored source cluster looks like thousands of deleted sources, each
+ * with its own proof; a person who deletes is seen doing it and does not count here.
+ */
+export class DeletionFuse {
+  #spent = 0;
+  #limit = alwaysAllowed;
+  #tripped = false;
+
+  get tripped(): boolean {
+    return this.#tripped;
+  }
+
+  /** A new round of inference (a start, a relist, a recovery) over this many standing copies. A trip stays. */
+  begin(copies: number): void {
+    if (!this.#tripped) {
+      this.#spent = 0;
+      this.#limit = Math.max(alwaysAllowed, Math.floor(copies * allowedShare));
+    }
+  }
+
+  /** Asks for one deletion that nobody was seen to cause. */
+  allows(): boolean {
+    if (this.#spent >= this.#limit) {
+      this.#tripped = true;
+    }
+    if (!this.#tripped) {
+      this.#spent += 1;
+    }
+    return !this.#tripped;
+  }
+}

@@ -1,0 +1,110 @@
+import type { Clock, Random } from '../../shared/clock.ts';
+import type { Keys } from '../../shared/keys.ts';
+import { isApiError } from '../../shared/kube/errors.ts';
+import type { PayloadObject } from '../../shared/kube/object.ts';
+import { Reflector } from '../../shared/kube/reflector.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { SyncedKind } from '../../shared/synced-kind.ts';
+import type { TargetRef } from '../claims/target-ref.ts';
+import type { ContextLink } from '../contexts/context-link.ts';
+import type { CopyIndex } from './copy-index.ts';
+
+/** A page of whole copies: 200 of the largest size are 200 MB in the worst case, 200 kB in the usual one. */
+const pageSize = 200;
+
+export interface TargetScopeOptions {
+  readonly kind: SyncedKind;
+  /** Undefined: all namespaces. */
+  readonly namespace: string | undefined;
+  readonly link: ContextLink;
+  readonly index: CopyIndex;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** These copies are not as they were known. */
+  readonly onChanged: (targets: readonly TargetRef[]) => void;
+  /** A list was finished: the whole scope is known now. `first`: it is the first of this scope. */
+  readonly onListed: (first: boolean) => void;
+  /** The credentials may not list here. */
+  readonly onForbidden: (scope: TargetScope) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The copies of one kind in one namespace, or all namespaces, of a target cluster, seen by way of one context. The
+ * first list is whole, so that contents are known; what follows is metadata.
+ */
+export class TargetScope {
+  readonly namespace: string | undefined;
+  readonly link: ContextLink;
+  readonly #options: TargetScopeOptions;
+  readonly #stop = new AbortController();
+  readonly #reflector: Reflector<PayloadObject, NonNullable<ReturnType<CopyIndex['project']>>>;
+  #forbidden = false;
+  #ended: Promise<void> | undefined;
+
+  constructor(options: TargetScopeOptions) {
+    this.namespace = options.namespace;
+    this.link = options.link;
+    this.#options = options;
+    const { kind, index, link, keys, clock, random, logger } = options;
+    let listedWhole = false;
+    this.#reflector = new Reflector({
+      client: link.client,
+      resource: kind.resource,
+      namespace: options.namespace,
+      labelSelector: keys.originCluster,
+      firstListShape: 'full',
+      shape: 'metadata',
+      pageSize,
+      clock,
+      random,
+      logger: logger.with({ context: link.name, kind: kind.name }),
+      handler: {
+        project: (object) => index.project(kind.name, object, !listedWhole),
+        replaced: (items, { first }) => {
+          listedWhole = true;
+          this.#forbidden = false;
+          options.onChanged(index.replace(kind.name, options.namespace, items));
+          options.onListed(first);
+        },
+        event: (event) => {
+          const target = index.observe(kind.name, event);
+          if (target !== undefined) {
+            options.onChanged([target]);
+          }
+        },
+        failed: (error) => {
+          if (isApiError(error, 'Forbidden')) {
+            this.#forbidden = true;
+            options.onForbidden(this);
+          } else if (!isApiError(error, 'Gone')) {
+            link.suspect();
+          }
+        },
+      },
+    });
+  }
+
+  /** The last attempt to list was refused for want of rights. */
+  get forbidden(): boolean {
+    return this.#forbidden;
+  }
+
+  start(): void {
+    this.#ended ??= this.#reflector.run(AbortSignal.any([this.#options.signal, this.#stop.signal]));
+  }
+
+  /** Tries again at once: the cluster is known to answer. */
+  wake(): void {
+    this.#reflector.wake();
+  }
+
+  /** Ends the reflector, and with it all knowledge of the scope. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
+    this.#options.index.uncover(this.#options.kind.name, this.namespace);
+  }
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../../shared/clock.ts';
+import type { SyncedKindName } from '../../shared/synced-kind.ts';
+import type { ContextLink } from '../contexts/context-link.ts';
+import { TargetScope, type TargetScopeOptions } from './target-scope.ts';
+
+/** Milliseconds after which a context that may not list all namespaces is asked again: rights can be granted. */
+const wideRetryMs = 10 * 60_000;
+
+export type TargetWatchOptions = Omit<TargetScopeOptions, 'namespace' | 'link' | 'onForbidden'> & {
+  readonly clock: Clock;
+  /** Namespaces that somebody claims an object in: what is watched where not all may be. */
+  readonly claimedNamespaces: (kind: SyncedKindName) => ReadonlySet<string>;
+};
+
+/**
+ * Sees to it that the copies of one kind on a target cluster are watched, with the rights there are: all namespaces
+ * by way of one context that may, else every namespace that matters by way of the context that fits it best.
+ */
+export class TargetWatch {
+  readonly #options: TargetWatchOptions;
+  readonly #scopes = new Map<string | undefined, TargetScope>();
+  readonly #wideRefused = new Map<ContextLink, number>();
+  readonly #stopping = new Set<Promise<void>>();
+  #links: readonly ContextLink[] = [];
+
+  constructor(options: TargetWatchOptions) {
+    this.#options = options;
+  }
+
+  /** True when nothing is known of a namespace because the rights to list it are missing. */
+  isForbidden(namespace: string): boolean {
+    return (this.#scopes.get(namespace) ?? this.#scopes.get(undefined))?.forbidden === true;
+  }
+
+  /** Takes the present links of the cluster, and brings the scopes in line with them and with the claims. */
+  adjust(links: readonly ContextLink[]): void {
+    this.#links = links;
+    const wanted = this.#wanted();
+    for (const [namespace, scope] of this.#scopes) {
+      const link = wanted.get(namespace);
+      if (link === undefined || !this.#serves(scope.link, link)) {
+        this.#scopes.delete(namespace);
+        this.#stop(scope);
+      }
+    }
+    for (const [namespace, link] of wanted) {
+      if (!this.#scopes.has(namespace)) {
+        this.#scopes.set(namespace, this.#start(namespace, link));
+      }
+    }
+  }
+
+  /** Tries again at once whatever failed: the cluster is known to answer. */
+  wake(): void {
+    for (const scope of this.#scopes.values()) {
+      scope.wake();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const scope of this.#scopes.values()) {
+      this.#stop(scope);
+    }
+    this.#scopes.clear();
+    await Promise.all(this.#stopping);
+  }
+
+  #wanted(): ReadonlyMap<string | undefined, ContextLink> {
+    const wide = byPreference(this.#links, undefined).find((link) => !this.#isWideRefused(link));
+    if (wide !== undefined) {
+      return new Map([[undefined, wide]]);
+    }
+    const bound = this.#links.flatMap(({ namespace }) => namespace ?? []);
+    const namespaces = new Set([...bound, ...this.#options.claimedNamespaces(this.#options.kind.name)]);
+    return new Map(
+      [...namespaces].flatMap((namespace) => {
+        const [link] = byPreference(this.#links, namespace);
+        return link === undefined ? [] : [[namespace, link] as const];
+      }),
+    );
+  }
+
+  /** A link that is in use stays in use while it works, whichever would be chosen afresh. */
+  #serves(current: ContextLink, wanted: ContextLink): boolean {
+    return (
+      current === wanted ||
+      (this.#links.includes(current) && (current.state === 'up' || wanted.state !== 'up'))
+    );
+  }
+
+  #isWideRefused(link: ContextLink): boolean {
+    const since = this.#wideRefused.get(link);
+    return since !== undefined && this.#options.clock.monotonic() - since < wideRetryMs;
+  }
+
+  #start(namespace: string | undefined, link: ContextLink): TargetScope {
+    const scope = new TargetScope({
+      ...this.#options,
+      namespace,
+      link,
+      onForbidden: (refused) => {
+        if (refused.namespace === undefined && this.#scopes.get(undefined) === refused) {
+          this.#wideRefused.set(refused.link, this.#options.clock.monotonic());
+          this.#scopes.delete(undefined);
+          this.#stop(refused);
+          this.adjust(this.#links);
+        }
+      },
+    });
+    scope.start();
+    return scope;
+  }
+
+  #stop(scope: TargetScope): void {
+    const stopped = scope.stop();
+    this.#stopping.add(stopped);
+    void stopped.finally(() => this.#stopping.delete(stopped));
+  }
+}
+
+/** Links in the order in which they fit a namespace: those that answer, then those bound to it, then those bound to none. */
+export function byPreference(
+  links: readonly ContextLink[],
+  namespace: string | undefined,
+): readonly ContextLink[] {
+  const rank = (link: ContextLink): number =>
+    (link.state === 'up' ? 0 : 4) + (link.namespace === namespace ? 0 : link.namespace === undefined ? 1 : 2);
+  return links.toSorted((left, right) => rank(left) - rank(right));
+}

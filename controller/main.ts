@@ -1,0 +1,236 @@
+import type { Clock, Random } from '../shared/clock.ts';
+import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
+import type { HealthCheck } from '../shared/http/health-route.ts';
+import { keysOf } from '../shared/keys.ts';
+import type { KubeClient } from '../shared/kube/client.ts';
+import { connect } from '../shared/kube/connection.ts';
+import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
+import { createEventRecorder } from '../shared/kube/event-recorder.ts';
+import { inClusterSpec } from '../shared/kube/in-cluster.ts';
+import { type ContextEntry, KubeconfigError, specFromKubeconfig } from '../shared/kube/kubeconfig.ts';
+import { runWithLease } from '../shared/kube/lease.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
+import { StartupError } from '../shared/settings/startup-error.ts';
+import { ContextsSource, readForStart } from './contexts/contexts-source.ts';
+import { Engine } from './engine.ts';
+import { ControllerMetrics } from './observe/controller-metrics.ts';
+import { Reporter } from './observe/reporter.ts';
+import { identifySource, sourceNamespaceUid } from './source/source-identity.ts';
+import { loadStampKey } from './source/stamp-key.ts';
+
+/** One Lease for the one shard that there is: all lanes. */
+const leaseName = 'context-syncer-controller';
+
+/** What the process gives to the controller. */
+export interface ControllerEnvironment {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts when the process is asked to stop. */
+  readonly signal: AbortSignal;
+  /** Unique to this process: the holder's name in the Lease. */
+  readonly identity: string;
+  readonly version: string;
+  readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
+}
+
+/**
+ * Runs the controller until the signal aborts. Throws StartupError for input that nobody can work with: a kubeconfig
+ * that is missing or unusable, an address that is taken. Everything that can heal is waited for.
+ */
+export async function runController(
+  settings: ControllerSettings,
+  environment: ControllerEnvironment,
+): Promise<void> {
+  const { logger, clock, signal } = environment;
+  const connectTo = (spec: ConnectionSpec): KubeClient =>
+    connect(spec, { clock, logger, userAgent: `context-syncer/${environment.version}` });
+  const client = connectTo(await sourceSpec(settings, environment));
+  const stopping = new AbortController();
+  const stop = AbortSignal.any([signal, stopping.signal]);
+  try {
+    await new Controller(settings, environment, client, connectTo).run(stop);
+  } finally {
+    stopping.abort();
+    await client.close();
+  }
+}
+
+/** The parts of one controller process, and what they know of each other. */
+class Controller {
+  readonly #settings: ControllerSettings;
+  readonly #environment: ControllerEnvironment;
+  readonly #client: KubeClient;
+  readonly #connect: (spec: ConnectionSpec) => KubeClient;
+  readonly #metrics: ControllerMetrics;
+  #engine: Engine | undefined;
+  #reporter: Reporter | undefined;
+  #contexts: readonly ContextEntry[] | undefined;
+  #eventsDropped: () => number = () => 0;
+  #leading = false;
+
+  constructor(
+    settings: ControllerSettings,
+    environment: ControllerEnvironment,
+    client: KubeClient,
+    connectTo: (spec: ConnectionSpec) => KubeClient,
+  ) {
+    this.#settings = settings;
+    this.#environment = environment;
+    this.#client = client;
+    this.#connect = connectTo;
+    this.#metrics = new ControllerMetrics(
+      {
+        lanes: () => this.#engine?.lanes.values() ?? [],
+        contexts: () => this.#contextStates(),
+        sources: () => this.#engine?.sources.size ?? 0,
+        problems: () => this.#reporter?.counts() ?? new Map<string, number>(),
+        eventsDropped: () => this.#eventsDropped(),
+        leading: () => this.#leading,
+      },
+      { leaseName },
+    );
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { logger, clock, random } = this.#environment;
+    const contexts = new ContextsSource({
+      setting: this.#settings.contexts,
+      client: this.#client,
+      clock,
+      random,
+      logger,
+      onContexts: (entries) => {
+        this.#contexts = entries;
+        this.#engine?.useContexts(entries);
+      },
+      onRead: (result) => {
+        this.#metrics.kubeconfigRead(result);
+      },
+    });
+    await contexts.check();
+    const endpoints = await serveHealthAndMetrics({
+      ...this.#settings,
+      livez: [],
+      readyz: this.#readiness(),
+      metrics: this.#metrics.registry,
+      logger,
+    });
+    try {
+      await Promise.all([contexts.run(signal), this.#work(signal)]);
+    } finally {
+      await endpoints.stop();
+    }
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const { leaderElect, namespace } = this.#settings;
+    const { logger, clock, random, identity } = this.#environment;
+    if (!leaderElect) {
+      await this.#lead(signal);
+      return;
+    }
+    await runWithLease(
+      { client: this.#client, namespace, name: leaseName, identity, clock, random, logger },
+      (leading) => this.#lead(leading),
+      signal,
+    );
+  }
+
+  /** One term of leadership. */
+  async #lead(signal: AbortSignal): Promise<void> {
+    const { namespace, clusterName, annotationPrefix } = this.#settings;
+    const { logger, clock, random, identity } = this.#environment;
+    this.#leading = true;
+    try {
+      const client = this.#client;
+      const identified = await identifySource({ client, clock, random, logger, signal });
+      if (identified === undefined) {
+        return;
+      }
+      const recorder = createEventRecorder({
+        client,
+        component: 'context-syncer',
+        instance: identity,
+        clock,
+        random,
+        logger,
+      });
+      this.#eventsDropped = () => recorder.dropped;
+      const reporter = new Reporter({ events: recorder, logger, metrics: this.#metrics });
+      const engine = new Engine({
+        source: {
+          client,
+          cluster: { uid: identified.uid, name: clusterName },
+          evidence: identified.evidence,
+          namespaceUid: (name) => sourceNamespaceUid(client, name),
+        },
+        keys: keysOf(annotationPrefix),
+        stampKey: await loadStampKey(client, namespace, logger),
+        ownNamespace: namespace,
+        connect: this.#connect,
+        contexts: this.#contexts,
+        reporter,
+        clock,
+        random,
+        logger,
+        signal,
+      });
+      this.#engine = engine;
+      this.#reporter = reporter;
+      logger.info('propagation started', { clusterName, clusterUID: identified.uid });
+      await Promise.all([engine.run(), recorder.run(signal)]);
+      logger.info('propagation stopped');
+    } finally {
+      this.#leading = false;
+      this.#engine = undefined;
+      this.#reporter = undefined;
+    }
+  }
+
+  /** A replica that stands by is ready; one that leads is once its work is under way. A target that is down does not count. */
+  #readiness(): readonly HealthCheck[] {
+    return [
+      {
+        name: 'kubeconfig',
+        check: () =>
+          this.#contexts === undefined ? 'no usable kubeconfig with target contexts yet' : undefined,
+      },
+      {
+        name: 'sources',
+        check: () =>
+          this.#leading && this.#engine?.ready !== true ? 'the source cluster is not listed yet' : undefined,
+      },
+    ];
+  }
+
+  *#contextStates(): Iterable<{ name: string; state: 'settling' | 'up' | 'down' | 'unusable' }> {
+    for (const { name } of this.#contexts ?? []) {
+      yield { name, state: this.#engine?.registry.link(name)?.state ?? 'unusable' };
+    }
+  }
+}
+
+async function sourceSpec(
+  settings: ControllerSettings,
+  { inCluster }: ControllerEnvironment,
+): Promise<ConnectionSpec> {
+  const path = settings.kubeconfig;
+  try {
+    if (path === undefined) {
+      return inClusterSpec({ host: inCluster.host, port: inCluster.port });
+    }
+    const { text, baseDirectory } = await readForStart('--kubeconfig', path);
+    return specFromKubeconfig(text, { baseDirectory });
+  } catch (error) {
+    if (error instanceof KubeconfigError) {
+      const where = path === undefined ? 'no --kubeconfig is given' : `--kubeconfig: the file "${path}"`;
+      throw new StartupError(
+        error.problems.map((problem) => `${where}: ${problem}.`),
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}

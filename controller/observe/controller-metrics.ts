@@ -1,0 +1,185 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Lane } from '../lane/lane.ts';
+import type { Pass } from '../reconcile/outcome.ts';
+
+/** The name under which controller-runtime's metrics know this controller. */
+const controller = 'context-syncer';
+/** Seconds; from a local API server to one that is about to time out. */
+const buckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** What the gauges read at the moment of a scrape. */
+export interface MetricsSources {
+  lanes(): Iterable<Lane>;
+  contexts(): Iterable<{ readonly name: string; readonly state: 'settling' | 'up' | 'down' | 'unusable' }>;
+  sources(): number;
+  problems(): ReadonlyMap<string, number>;
+  eventsDropped(): number;
+  leading(): boolean;
+}
+
+/**
+ * Prometheus metrics under the names that the field uses. Labels never hold names of users' objects: `name` is the
+ * identity of a target cluster.
+ */
+export class ControllerMetrics {
+  readonly registry = new Registry();
+  readonly #reconciles: Counter<'controller' | 'result'>;
+  readonly #errors: Counter<'controller'>;
+  readonly #reconcileTime: Histogram<'controller'>;
+  readonly #queueTime: Histogram<'name'>;
+  readonly #retries: Counter<'name'>;
+  readonly #writes: Counter<'action' | 'reason'>;
+  readonly #configReloads: Counter<'result'>;
+  readonly #fruitless: Counter<'reason'>;
+
+  constructor(read: MetricsSources, options: { readonly leaseName: string }) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.#reconciles = new Counter({
+      name: 'controller_runtime_reconcile_total',
+      help: 'Passes over target objects, by result.',
+      labelNames: ['controller', 'result'],
+      registers,
+    });
+    this.#errors = new Counter({
+      name: 'controller_runtime_reconcile_errors_total',
+      help: 'Passes over target objects that failed.',
+      labelNames: ['controller'],
+      registers,
+    });
+    this.#reconcileTime = new Histogram({
+      name: 'controller_runtime_reconcile_time_seconds',
+      help: 'Time of a pass over a target object.',
+      labelNames: ['controller'],
+      buckets,
+      registers,
+    });
+    this.#queueTime = new Histogram({
+      name: 'workqueue_queue_duration_seconds',
+      help: 'Time that a key waited before it was worked on.',
+      labelNames: ['name'],
+      buckets,
+      registers,
+    });
+    this.#retries = new Counter({
+      name: 'workqueue_retries_total',
+      help: 'Keys that were put back after a fruitless pass.',
+      labelNames: ['name'],
+      registers,
+    });
+    this.#writes = new Counter({
+      name: 'context_syncer_writes_total',
+      help: 'Writes to target clusters, by action and reason.',
+      labelNames: ['action', 'reason'],
+      registers,
+    });
+    this.#fruitless = new Counter({
+      name: 'context_syncer_held_back_total',
+      help: 'Passes that wrote nothing because something stood in the way or was unknown, by reason.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#configReloads = new Counter({
+      name: 'context_syncer_kubeconfig_reloads_total',
+      help: 'Reads of the kubeconfig with the target contexts, by result.',
+      labelNames: ['result'],
+      registers,
+    });
+    this.#addGauges(read, options.leaseName);
+  }
+
+  passed({ outcome }: Pass, durationMs: number): void {
+    this.#reconciles.inc({ controller, result: outcome.kind });
+    this.#reconcileTime.observe({ controller }, durationMs / 1000);
+    if (outcome.kind === 'failed') {
+      this.#errors.inc({ controller });
+    }
+    if (outcome.kind === 'written') {
+      this.#writes.inc({ action: outcome.action, reason: outcome.reason });
+    }
+    if (outcome.kind === 'refused' || outcome.kind === 'waiting') {
+      this.#fruitless.inc({ reason: outcome.reason });
+    }
+  }
+
+  taken(lane: Lane, waitedMs: number): void {
+    this.#queueTime.observe({ name: lane.cluster }, waitedMs / 1000);
+  }
+
+  retried(lane: Lane): void {
+    this.#retries.inc({ name: lane.cluster });
+  }
+
+  kubeconfigRead(result: 'accepted' | 'refused'): void {
+    this.#configReloads.inc({ result });
+  }
+
+  #addGauges(read: MetricsSources, leaseName: string): void {
+    const gauge = <L extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly L[],
+      samples: () => Iterable<readonly [Partial<Record<L, string>>, number]>,
+    ): void => {
+      const registered: Gauge<L> = new Gauge({
+        name,
+        help,
+        labelNames: [...labelNames],
+        registers: [this.registry],
+        collect: () => {
+          registered.reset();
+          for (const [labels, value] of samples()) {
+            registered.set(labels, value);
+          }
+        },
+      });
+    };
+    const perLane = (value: (lane: Lane) => number) => () =>
+      [...read.lanes()].map((lane) => [{ name: lane.cluster }, value(lane)] as const);
+    gauge(
+      'workqueue_depth',
+      'Keys that wait to be worked on.',
+      ['name'],
+      perLane(({ queue }) => queue.depth),
+    );
+    gauge(
+      'workqueue_delayed',
+      'Keys that are put off until their time comes.',
+      ['name'],
+      perLane(({ queue }) => queue.delayed),
+    );
+    gauge('controller_runtime_active_workers', 'Passes under way.', ['controller'], () => [
+      [{ controller }, [...read.lanes()].reduce((sum, { queue }) => sum + queue.active, 0)],
+    ]);
+    gauge(
+      'context_syncer_copies',
+      'Copies that stand on a target cluster.',
+      ['name'],
+      perLane(({ index }) => index.size),
+    );
+    gauge(
+      'context_syncer_deletion_fuse_tripped',
+      '1 when mass deletion was stopped on a target cluster.',
+      ['name'],
+      perLane(({ fuse }) => Number(fuse.tripped)),
+    );
+    gauge('context_syncer_context_up', '1 when the cluster of a context answers.', ['context'], () =>
+      [...read.contexts()].map(({ name, state }) => [{ context: name }, Number(state === 'up')] as const),
+    );
+    gauge('context_syncer_sources', 'Annotated objects on the source cluster.', [], () => [
+      [{}, read.sources()],
+    ]);
+    gauge('context_syncer_problems', 'Standing problems of sources, by reason.', ['reason'], () =>
+      [...read.problems()].map(([reason, count]) => [{ reason }, count] as const),
+    );
+    gauge(
+      'context_syncer_events_dropped',
+      'Events that were not written because there were too many.',
+      [],
+      () => [[{}, read.eventsDropped()]],
+    );
+    gauge('leader_election_master_status', '1 while this process leads.', ['name'], () => [
+      [{ name: leaseName }, Number(read.leading())],
+    ]);
+  }
+}

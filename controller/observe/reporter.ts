@@ -1,0 +1,178 @@
+import type { EventRecorder } from '../../shared/kube/event-recorder.ts';
+import { errorFields } from '../../shared/log/error-fields.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { Claim } from '../claims/claim.ts';
+import type { Resolution } from '../claims/resolve.ts';
+import type { TargetRef } from '../claims/target-ref.ts';
+import type { Lane, LaneObserver } from '../lane/lane.ts';
+import type { Pass } from '../reconcile/outcome.ts';
+import { type SourceKey, type SourceRecord, sourceKey } from '../source/source-record.ts';
+import type { ControllerMetrics } from './controller-metrics.ts';
+import { type Problem, problemOf } from './problem.ts';
+
+/** A problem of the list as a whole, beside those of its contexts. */
+const wholeList = '';
+
+export interface ReporterOptions {
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly logger: Logger;
+  readonly metrics: ControllerMetrics;
+}
+
+/**
+ * The only place that turns outcomes into Events, metrics and log lines. Events are for problems and their end, not
+ * for every copy: an Event a copy would cost a write a copy.
+ */
+export class Reporter implements LaneObserver {
+  readonly #options: ReporterOptions;
+  readonly #problems = new Map<SourceKey, Map<string, Problem>>();
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  /** Standing problems, counted by reason. */
+  counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const problems of this.#problems.values()) {
+      for (const { reason } of problems.values()) {
+        counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }
+
+  taken(lane: Lane, waitedMs: number): void {
+    this.#options.metrics.taken(lane, waitedMs);
+  }
+
+  retried(lane: Lane): void {
+    this.#options.metrics.retried(lane);
+  }
+
+  passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number): void {
+    this.#options.metrics.passed(pass, durationMs);
+    this.#log(lane, target, pass);
+    for (const claim of pass.claims) {
+      const link = lane.links.find(({ name }) => name === claim.context);
+      const problem = problemOf(pass.outcome, claim, {
+        unreachable: link?.problem,
+        listForbidden: lane.isForbidden(target),
+        winner: pass.winner,
+      });
+      if (problem !== 'unclear' && !isShadowed(claim, pass)) {
+        this.#set(claim.source, claim.context, problem);
+      }
+    }
+  }
+
+  /** Reports what is wrong with a source's list, and drops what was said of contexts that are no longer in it. */
+  resolved(resolution: Resolution): void {
+    if (resolution.settling) {
+      return;
+    }
+    const { source, violations, unavailable, names, claims } = resolution;
+    this.#set(
+      source,
+      wholeList,
+      violations.length === 0
+        ? undefined
+        : { reason: 'InvalidSyncContexts', message: violations.map(({ message }) => message).join(' ') },
+    );
+    const claimed = new Set(claims.map(({ context }) => context));
+    const lost = new Map(unavailable.map(({ context, problem }) => [context, problem]));
+    for (const name of names) {
+      const problem = lost.get(name);
+      // A context that is claimed by way of is judged by what happens there: a level copy has no problem.
+      if (!claimed.has(name)) {
+        this.#set(source, name, problem === undefined ? undefined : unavailableContext(name, problem));
+      }
+    }
+    const standing = this.#problems.get(sourceKey(source));
+    for (const context of standing?.keys() ?? []) {
+      if (context !== wholeList && !names.includes(context)) {
+        standing?.delete(context);
+      }
+    }
+  }
+
+  /** A source is none any more. */
+  forgotten(key: SourceKey): void {
+    this.#problems.delete(key);
+  }
+
+  #set(source: SourceRecord, scope: string, problem: Problem | undefined): void {
+    const key = sourceKey(source);
+    const standing = this.#problems.get(key);
+    const before = standing?.get(scope);
+    if (before?.reason === problem?.reason && before?.message === problem?.message) {
+      return;
+    }
+    const fields = { kind: source.kind, namespace: source.namespace, name: source.name };
+    if (problem === undefined) {
+      standing?.delete(scope);
+      if (standing?.size === 0) {
+        this.#problems.delete(key);
+      }
+      this.#event(source, 'Normal', 'Recovered', recoveryMessage(scope));
+      this.#options.logger.info('problem of a source ended', {
+        ...fields,
+        context: scope,
+        reason: before?.reason,
+      });
+      return;
+    }
+    this.#problems.set(key, (standing ?? new Map<string, Problem>()).set(scope, problem));
+    this.#event(source, 'Warning', problem.reason, problem.message);
+    this.#options.logger.warn('source has a problem', { ...fields, context: scope, reason: problem.reason });
+  }
+
+  #event(source: SourceRecord, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const { kind, namespace, name, uid, resourceVersion } = source;
+    this.#options.events.record({
+      object: { apiVersion: 'v1', kind, namespace, name, uid, resourceVersion },
+      type,
+      reason,
+      message,
+    });
+  }
+
+  #log(lane: Lane, target: TargetRef, { outcome, winner }: Pass): void {
+    const fields = { cluster: lane.cluster, ...target, context: winner?.context };
+    const { logger } = this.#options;
+    switch (outcome.kind) {
+      case 'written':
+        logger.debug('copy written', { ...fields, action: outcome.action, reason: outcome.reason });
+        break;
+      case 'failed':
+        logger.warn('pass over a copy failed', { ...fields, ...errorFields(outcome.error) });
+        break;
+      case 'waiting':
+        if (outcome.reason === 'Fuse') {
+          logger.error('mass deletion stopped', fields);
+        }
+        break;
+      case 'left':
+      case 'refused':
+        break;
+    }
+  }
+}
+
+/** A source's second context of the same cluster has no outcome of its own; its list's Event says what is wrong. */
+function isShadowed(claim: Claim, { winner }: Pass): boolean {
+  return winner !== undefined && winner.source.uid === claim.source.uid && winner.context !== claim.context;
+}
+
+function unavailableContext(context: string, problem: string): Problem {
+  return {
+    reason: 'ContextUnavailable',
+    message: `Context "${context}" cannot be used: ${problem}.`,
+  };
+}
+
+function recoveryMessage(scope: string): string {
+  return scope === wholeList
+    ? 'The list of contexts is valid again.'
+    : `The copy by way of context "${scope}" is level again.`;
+}

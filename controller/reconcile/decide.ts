@@ -1,0 +1,160 @@
+import type { Claim } from '../claims/claim.ts';
+import { chooseWinner } from '../claims/winner.ts';
+import type { SourceContent } from '../copy/build-copy.ts';
+import { type CopyRecord, isIntact } from '../copy/copy-record.ts';
+import type { Facts, Standing } from './facts.ts';
+import type { DeleteReason, LeaveReason, RefuseReason, WaitReason, WriteReason } from './outcome.ts';
+
+/** Exactly one thing to do about one target object, and why; or the one fact that is still missing. */
+export type Decision =
+  | { readonly action: 'gather'; readonly fact: 'standing' | 'release' }
+  | { readonly action: 'gather'; readonly fact: 'source'; readonly claim: Claim }
+  | {
+      readonly action: 'create';
+      readonly claim: Claim;
+      readonly source: SourceContent;
+      readonly reason: WriteReason;
+    }
+  | {
+      readonly action: 'update' | 'adopt';
+      readonly claim: Claim;
+      readonly source: SourceContent;
+      readonly standing: CopyRecord;
+      readonly reason: WriteReason;
+    }
+  | { readonly action: 'delete'; readonly standing: CopyRecord; readonly reason: DeleteReason }
+  | { readonly action: 'leave'; readonly reason: LeaveReason }
+  | { readonly action: 'refuse'; readonly reason: RefuseReason }
+  | { readonly action: 'wait'; readonly reason: WaitReason };
+
+/**
+ * Decides from facts alone. The same facts always give the same decision, and unknown facts only ever lead to
+ * `gather` or `wait`.
+ */
+export function decide(facts: Facts): Decision {
+  const { standing } = facts;
+  if (standing === 'unlisted') {
+    return { action: 'wait', reason: 'TargetNotListed' };
+  }
+  const winner = winnerOf(facts);
+  return winner === undefined ? decideUnclaimed(facts, standing) : decideClaimed(facts, winner, standing);
+}
+
+/** The claim that is served, given what stands there. */
+export function winnerOf({ claims, standing }: Pick<Facts, 'claims' | 'standing'>): Claim | undefined {
+  return chooseWinner(claims, originOf(standing));
+}
+
+function decideUnclaimed({ release }: Facts, standing: 'absent' | CopyRecord): Decision {
+  if (standing === 'absent') {
+    return { action: 'leave', reason: 'Absent' };
+  }
+  if (standing.ownership !== 'ours') {
+    return { action: 'leave', reason: standing.ownership === 'kubed' ? 'UnclaimedKubedCopy' : 'NotOurs' };
+  }
+  if (release === undefined) {
+    return { action: 'gather', fact: 'release' };
+  }
+  if (release.released) {
+    return { action: 'delete', standing, reason: release.reason };
+  }
+  return release.reason === 'ContextUnidentified'
+    ? { action: 'wait', reason: 'ContextUnidentified' }
+    : { action: 'leave', reason: release.reason };
+}
+
+function decideClaimed(facts: Facts, claim: Claim, standing: 'absent' | CopyRecord): Decision {
+  if (standing === 'absent') {
+    return claim.updateOnly
+      ? { action: 'refuse', reason: 'AmbiguousCluster' }
+      : withSource(facts, claim, (source) => ({ action: 'create', claim, source, reason: 'Missing' }));
+  }
+  if (standing.ownership === 'foreign') {
+    return { action: 'refuse', reason: 'Unowned' };
+  }
+  if (standing.ownership === 'ours' && facts.versionsTrusted && isUpToDate(standing, claim)) {
+    return { action: 'leave', reason: 'Level' };
+  }
+  if (!isOriginOf(standing, claim)) {
+    const obstacle = decideHandOver(facts);
+    if (obstacle !== undefined) {
+      return obstacle;
+    }
+  }
+  if (standing.stamp === undefined) {
+    return { action: 'gather', fact: 'standing' };
+  }
+  return withSource(facts, claim, (source) => compare(standing, claim, source));
+}
+
+/**
+ * The copy of a source that no longer claims it passes to another claimant only when a live read shows that its own
+ * source let it go: a list that became invalid for a moment must not cost its owner the copy.
+ */
+function decideHandOver({ release }: Facts): Decision | undefined {
+  if (release === undefined) {
+    return { action: 'gather', fact: 'release' };
+  }
+  if (release.released) {
+    return undefined;
+  }
+  return release.reason === 'ContextUnidentified'
+    ? { action: 'wait', reason: 'ContextUnidentified' }
+    : { action: 'refuse', reason: 'ClaimedByOther' };
+}
+
+/** What the index knows is enough: the content is what was given, and what was given is the source's present version. */
+function isUpToDate(standing: CopyRecord, claim: Claim): boolean {
+  return (
+    isIntact(standing) &&
+    isMarkedFor(standing, claim) &&
+    standing.origin?.resourceVersion === claim.source.resourceVersion
+  );
+}
+
+function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Decision {
+  if (standing.ownership === 'kubed') {
+    return { action: 'adopt', claim, source, standing, reason: 'TakenOver' };
+  }
+  if (standing.stamp === source.stamp) {
+    // Equal content is left even where the source has a newer version: what would be written is only bookkeeping.
+    return isMarkedFor(standing, claim)
+      ? { action: 'leave', reason: 'Level' }
+      : { action: 'update', claim, source, standing, reason: 'Relabelled' };
+  }
+  const reason = standing.origin?.stamp === source.stamp ? 'Drifted' : 'SourceChanged';
+  return { action: 'update', claim, source, standing, reason };
+}
+
+function isOriginOf({ origin }: CopyRecord, { source }: Claim): boolean {
+  return origin?.namespace === source.namespace && origin.name === source.name;
+}
+
+/** The marks on the copy name this claim's source and context. */
+function isMarkedFor(standing: CopyRecord, claim: Claim): boolean {
+  return (
+    standing.labelled &&
+    isOriginOf(standing, claim) &&
+    standing.origin?.uid === claim.source.uid &&
+    standing.origin.context === claim.context
+  );
+}
+
+function withSource(facts: Facts, claim: Claim, next: (source: SourceContent) => Decision): Decision {
+  if (facts.source === undefined) {
+    return { action: 'gather', fact: 'source', claim };
+  }
+  switch (facts.source.state) {
+    case 'read':
+      return next(facts.source.source);
+    case 'changing':
+      return { action: 'wait', reason: 'SourceChanging' };
+    case 'special':
+      return { action: 'refuse', reason: 'SpecialSecret' };
+  }
+}
+
+function originOf(standing: Standing): CopyRecord['origin'] {
+  // An unowned object's origin is somebody's claim about itself and chooses no winner.
+  return typeof standing === 'string' || standing.ownership === 'foreign' ? undefined : standing.origin;
+}

@@ -1,0 +1,39 @@
+import type { Claim } from '../claims/claim.ts';
+import type { TargetRef } from '../claims/target-ref.ts';
+import type { SourceContent } from '../copy/build-copy.ts';
+import type { CopyRecord } from '../copy/copy-record.ts';
+import type { DeleteReason } from './outcome.ts';
+
+/**
+ * What stands under the target's name: `unlisted` while no finished list has said so, `absent` according to a
+ * finished list or a live read.
+ */
+export type Standing = 'unlisted' | 'absent' | CopyRecord;
+
+/**
+ * The payload of the source that is served: `changing` when the live object is no longer what the index says, so that
+ * an event about it must be on its way; `special` when its type forbids that it travels.
+ */
+export type SourceReading =
+  | { readonly state: 'read'; readonly source: SourceContent }
+  | { readonly state: 'changing' }
+  | { readonly state: 'special' };
+
+/** What a live read of an unclaimed copy's source proves. */
+export type Release =
+  | { readonly released: true; readonly reason: DeleteReason }
+  | {
+      readonly released: false;
+      readonly reason: 'StillListed' | 'ListInvalid' | 'ContextMoved' | 'ContextUnidentified';
+    };
+
+/** Everything that a decision rests on. What is absent was not gathered yet. */
+export interface Facts {
+  readonly target: TargetRef;
+  readonly claims: readonly Claim[];
+  readonly standing: Standing;
+  /** False after versions went back (a restored etcd): then only content is compared. */
+  readonly versionsTrusted: boolean;
+  readonly source?: SourceReading | undefined;
+  readonly release?: Release | undefined;
+}

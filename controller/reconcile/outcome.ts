@@ -1,0 +1,44 @@
+import type { Claim } from '../claims/claim.ts';
+
+/** Why a copy is as it is. Reasons are documented names: they appear in Events, metrics and logs. */
+export type LeaveReason =
+  | 'Level'
+  | 'Absent'
+  | 'NotOurs'
+  | 'UnclaimedKubedCopy'
+  | 'StillListed'
+  | 'ListInvalid'
+  | 'ContextMoved';
+
+/** What stands in the way until a person changes something. */
+export type RefuseReason = 'Unowned' | 'ClaimedByOther' | 'AmbiguousCluster' | 'SpecialSecret';
+
+/** What is not known yet; nothing is decided on a guess. */
+export type WaitReason =
+  | 'TargetNotListed'
+  | 'SourceChanging'
+  | 'ContextUnidentified'
+  | 'Contested'
+  | 'Fuse'
+  | 'TargetUnreachable';
+
+export type WriteReason = 'Missing' | 'SourceChanged' | 'Drifted' | 'TakenOver' | 'Relabelled';
+export type DeleteReason = 'SourceDeleted' | 'AnnotationRemoved' | 'ContextDelisted';
+
+export type WriteAction = 'create' | 'update' | 'adopt' | 'replace' | 'delete';
+
+/** What one pass over a target object came to. */
+export type Outcome =
+  | { readonly kind: 'left'; readonly reason: LeaveReason }
+  | { readonly kind: 'written'; readonly action: WriteAction; readonly reason: WriteReason | DeleteReason }
+  | { readonly kind: 'refused'; readonly reason: RefuseReason }
+  | { readonly kind: 'waiting'; readonly reason: WaitReason; readonly retryAfterMs?: number }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** An outcome, and whom it concerns. */
+export interface Pass {
+  readonly outcome: Outcome;
+  /** All claims on the object, and the one that was served. */
+  readonly claims: readonly Claim[];
+  readonly winner: Claim | undefined;
+}

@@ -1,0 +1,199 @@
+import { ApiError, isApiError } from '../../shared/kube/errors.ts';
+import type { Circumstances } from '../../shared/rules/subject.ts';
+import type { ClaimIndex } from '../claims/claim-index.ts';
+import { type TargetRef, targetKey } from '../claims/target-ref.ts';
+import type { ContextLink } from '../contexts/context-link.ts';
+import type { CopyRecord } from '../copy/copy-record.ts';
+import type { Contention } from '../lane/contention.ts';
+import type { CopyIndex } from '../lane/copy-index.ts';
+import type { DeletionFuse } from '../lane/deletion-fuse.ts';
+import type { SourceReader } from '../source/source-reader.ts';
+import { sourceKey } from '../source/source-record.ts';
+import type { DeleteDecision, TargetWriter, WriteDecision } from './act.ts';
+import { type Decision, decide, winnerOf } from './decide.ts';
+import type { Facts } from './facts.ts';
+import type { Outcome, Pass } from './outcome.ts';
+import { releaseOf } from './release.ts';
+
+/** How often a pass starts over because something else stood there than was thought. */
+const maxRounds = 8;
+
+export interface ReconcilerOptions {
+  readonly cluster: string;
+  readonly claims: ClaimIndex;
+  readonly index: CopyIndex;
+  readonly sources: SourceReader;
+  readonly writer: TargetWriter;
+  readonly fuse: DeletionFuse;
+  readonly contention: Contention;
+  readonly circumstances: () => Circumstances;
+  /** Links that may be used for an object now, the best first; `context` is the one that asks, if any. */
+  readonly linksFor: (target: TargetRef, context: string | undefined) => readonly ContextLink[];
+  /** True when a person was seen deleting the source or changing its list. */
+  readonly wasWitnessed: (source: string) => boolean;
+  readonly versionsTrusted: () => boolean;
+}
+
+/**
+ * One level-based pass over one target object: gather, decide, act, until nothing is left to do. It starts from what
+ * is so now, whatever called for it.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: failures are outcomes. */
+  async reconcile(target: TargetRef): Promise<Pass> {
+    const { claims, index, cluster, versionsTrusted } = this.#options;
+    let facts: Facts = { target, claims: [], standing: 'unlisted', versionsTrusted: true };
+    let foreign: CopyRecord | undefined;
+    try {
+      for (let round = 0; round < maxRounds; round += 1) {
+        const known = index.standing(target);
+        facts = {
+          ...facts,
+          claims: claims.claimsOn(cluster, target),
+          // A foreign object is not kept in the index; it was seen a moment ago, in this very pass.
+          standing: known === 'absent' && foreign !== undefined ? foreign : known,
+          versionsTrusted: versionsTrusted(),
+        };
+        const step = await this.#step(decide(facts), facts);
+        if ('outcome' in step) {
+          return passOf(facts, step.outcome);
+        }
+        foreign = step.foreign;
+        facts = { ...facts, source: undefined, release: undefined, ...step.gathered };
+      }
+      return passOf(facts, { kind: 'failed', error: new ApiError(409, 'Conflict') });
+    } catch (error) {
+      return passOf(facts, { kind: 'failed', error });
+    }
+  }
+
+  #step(decision: Decision, facts: Facts): Promise<Step> {
+    switch (decision.action) {
+      case 'gather':
+        return this.#gather(decision, facts);
+      case 'leave':
+        return settled({ kind: 'left', reason: decision.reason });
+      case 'refuse':
+        return settled({ kind: 'refused', reason: decision.reason });
+      case 'wait':
+        return settled({ kind: 'waiting', reason: decision.reason });
+      case 'delete':
+        return this.#delete(decision, facts.target);
+      case 'create':
+      case 'update':
+      case 'adopt':
+        return this.#write(decision, facts.target);
+    }
+  }
+
+  async #gather(decision: Extract<Decision, { action: 'gather' }>, facts: Facts): Promise<Step> {
+    const { sources, linksFor, writer } = this.#options;
+    const links = linksFor(facts.target, winnerOf(facts)?.context);
+    const [link] =
+      decision.fact === 'source' ? links.filter(({ name }) => name === decision.claim.context) : links;
+    if (link === undefined) {
+      // Checked before anything is read: an outage must not load the source cluster.
+      return { outcome: { kind: 'waiting', reason: 'TargetUnreachable' } };
+    }
+    if (decision.fact === 'source') {
+      return { gathered: { ...facts, source: await sources.read(decision.claim.source) } };
+    }
+    if (decision.fact === 'release') {
+      return { gathered: { ...facts, release: await this.#release(facts) } };
+    }
+    return startOver(await writer.look(link.client, facts.target));
+  }
+
+  async #release({ target, standing }: Facts): Promise<Facts['release']> {
+    const { sources, circumstances, cluster } = this.#options;
+    const origin = typeof standing === 'string' ? undefined : standing.origin;
+    if (origin === undefined) {
+      return undefined;
+    }
+    const live = await sources.readLive(target.kind, origin.namespace, origin.name);
+    return releaseOf(target, cluster, origin, live, circumstances());
+  }
+
+  async #write(decision: WriteDecision, target: TargetRef): Promise<Step> {
+    const { contention, writer, linksFor } = this.#options;
+    const key = targetKey(target);
+    const isRepair = decision.reason === 'Drifted' || decision.reason === 'Relabelled';
+    const pauseMs = isRepair ? contention.pauseMs(key) : 0;
+    if (pauseMs > 0) {
+      return { outcome: { kind: 'waiting', reason: 'Contested', retryAfterMs: pauseMs } };
+    }
+    const link = linksFor(target, decision.claim.context).find(({ name }) => name === decision.claim.context);
+    if (link === undefined) {
+      return { outcome: { kind: 'waiting', reason: 'TargetUnreachable' } };
+    }
+    const result = await writer.write(link.client, target, decision);
+    if (typeof result === 'object') {
+      return startOver(result.seen);
+    }
+    if (isRepair || result === 'mutated') {
+      contention.repaired(key, result === 'mutated');
+    }
+    if (result === 'mutated') {
+      return { outcome: { kind: 'waiting', reason: 'Contested', retryAfterMs: contention.pauseMs(key) } };
+    }
+    const action = result === 'replaced' ? 'replace' : decision.action;
+    return { outcome: { kind: 'written', action, reason: decision.reason } };
+  }
+
+  async #delete(decision: DeleteDecision, target: TargetRef): Promise<Step> {
+    const { fuse, writer, linksFor, wasWitnessed, contention } = this.#options;
+    const { origin } = decision.standing;
+    const links = linksFor(target, origin?.context);
+    if (links.length === 0) {
+      return { outcome: { kind: 'waiting', reason: 'TargetUnreachable' } };
+    }
+    const witnessed =
+      origin !== undefined &&
+      wasWitnessed(sourceKey({ kind: target.kind, namespace: origin.namespace, name: origin.name }));
+    if (!witnessed && !fuse.allows()) {
+      return { outcome: { kind: 'waiting', reason: 'Fuse' } };
+    }
+    let refusal: unknown;
+    for (const link of links) {
+      try {
+        const result = await writer.remove(link.client, target, decision);
+        if (typeof result === 'object') {
+          return startOver(result.seen);
+        }
+        contention.forget(targetKey(target));
+        return { outcome: { kind: 'written', action: 'delete', reason: decision.reason } };
+      } catch (error) {
+        // Another context of this cluster may have the right.
+        if (!isApiError(error, 'Forbidden')) {
+          throw error;
+        }
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+}
+
+/** Either the end of the pass, or what the next round decides on. */
+type Step =
+  | { readonly outcome: Outcome }
+  | { readonly gathered: Partial<Facts>; readonly foreign?: CopyRecord | undefined };
+
+function settled(outcome: Outcome): Promise<Step> {
+  return Promise.resolve({ outcome });
+}
+
+/** What stands there is not what the facts were about: nothing gathered so far counts. */
+function startOver(seen: CopyRecord | 'absent'): Step {
+  return { gathered: {}, foreign: seen !== 'absent' && seen.ownership === 'foreign' ? seen : undefined };
+}
+
+function passOf(facts: Facts, outcome: Outcome): Pass {
+  return { outcome, claims: facts.claims, winner: winnerOf(facts) };
+}

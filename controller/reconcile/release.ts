@@ -1,0 +1,46 @@
+import type { KubeObject } from '../../shared/kube/object.ts';
+import type { Circumstances } from '../../shared/rules/subject.ts';
+import { resolve } from '../claims/resolve.ts';
+import { type TargetRef, targetKey } from '../claims/target-ref.ts';
+import type { Origin } from '../copy/origin.ts';
+import { sourceRecordOf } from '../source/source-record.ts';
+import type { Release } from './facts.ts';
+
+/**
+ * Whether a copy that nobody claims may go, from a live read of its source (undefined: the API server answered that
+ * it does not exist).
+ *
+ * A list releases a copy only when it is wholly valid, every cluster in it is identified, none of its contexts means
+ * this object, and the context by way of which the copy was made is no longer named: a name that is still there but
+ * now means something else was changed in the kubeconfig, not by the source's owner.
+ */
+export function releaseOf(
+  target: TargetRef,
+  cluster: string,
+  origin: Origin,
+  live: KubeObject | undefined,
+  circumstances: Circumstances,
+): Release {
+  if (live === undefined) {
+    return { released: true, reason: 'SourceDeleted' };
+  }
+  const record = sourceRecordOf(target.kind, live, circumstances.keys);
+  if (record === undefined) {
+    return { released: true, reason: 'AnnotationRemoved' };
+  }
+  const { claims, violations, conclusive, names } = resolve(record, circumstances);
+  const key = targetKey(target);
+  if (claims.some((claim) => claim.cluster === cluster && targetKey(claim.target) === key)) {
+    return { released: false, reason: 'StillListed' };
+  }
+  if (violations.length > 0) {
+    return { released: false, reason: 'ListInvalid' };
+  }
+  if (!conclusive) {
+    return { released: false, reason: 'ContextUnidentified' };
+  }
+  if (origin.context === undefined || names.includes(origin.context)) {
+    return { released: false, reason: 'ContextMoved' };
+  }
+  return { released: true, reason: 'ContextDelisted' };
+}

@@ -1,0 +1,159 @@
+import type { Keys } from '../../shared/keys.ts';
+import type { KubeClient } from '../../shared/kube/client.ts';
+import { isApiError } from '../../shared/kube/errors.ts';
+import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
+import type { Circumstances } from '../../shared/rules/subject.ts';
+import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
+import { resolve } from '../claims/resolve.ts';
+import { contentOfSource, contentStamp } from '../copy/content.ts';
+import type { SourceReading } from '../reconcile/facts.ts';
+import { type SourceRecord, sourceKey, sourceRecordOf } from './source-record.ts';
+
+/** The source cluster did not answer, or refused: no target is to blame. */
+export class SourceReadError extends Error {
+  override readonly name = 'SourceReadError';
+  constructor(cause: unknown) {
+    super('the source could not be read', { cause });
+  }
+}
+
+export interface SourceReaderOptions {
+  readonly client: KubeClient;
+  readonly keys: Keys;
+  readonly stampKey: Buffer;
+  readonly circumstances: () => Circumstances;
+  /** Payload kept for targets that still want it, in bytes. */
+  readonly cacheBytes: number;
+  readonly signal: AbortSignal;
+}
+
+interface CacheEntry {
+  readonly resourceVersion: string;
+  readonly reading: Promise<SourceReading>;
+  bytes: number;
+}
+
+/**
+ * Reads sources: the payload once for a version, however many targets want it, and the live metadata that a deletion
+ * must rest on.
+ */
+export class SourceReader {
+  readonly #options: SourceReaderOptions;
+  readonly #cache = new Map<string, CacheEntry>();
+  #bytes = 0;
+
+  constructor(options: SourceReaderOptions) {
+    this.#options = options;
+  }
+
+  /** The payload of the version that the index knows, or a newer one that asks for the same. Throws SourceReadError. */
+  read(record: SourceRecord): Promise<SourceReading> {
+    const key = sourceKey(record);
+    const cached = this.#cache.get(key);
+    if (cached?.resourceVersion === record.resourceVersion) {
+      // Re-inserted, so that the order of the map is the order of use.
+      this.#cache.delete(key);
+      this.#cache.set(key, cached);
+      return cached.reading;
+    }
+    this.forget(key);
+    const entry: CacheEntry = {
+      resourceVersion: record.resourceVersion,
+      reading: this.#fetch(record, key),
+      bytes: 0,
+    };
+    this.#cache.set(key, entry);
+    return entry.reading;
+  }
+
+  /** The object as it is now, metadata only; undefined when the API server says that it does not exist. */
+  async readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
+    const { client, signal } = this.#options;
+    try {
+      return await client.get(syncedKind(kind).resource, namespace, name, { shape: 'metadata', signal });
+    } catch (error) {
+      if (isApiError(error, 'NotFound', 'NamespaceNotFound')) {
+        return undefined;
+      }
+      throw new SourceReadError(error);
+    }
+  }
+
+  /** Drops all cached payloads: versions no longer say what they hold. */
+  clear(): void {
+    this.#cache.clear();
+    this.#bytes = 0;
+  }
+
+  /** Drops the cached payload of a source. */
+  forget(key: string): void {
+    this.#bytes -= this.#cache.get(key)?.bytes ?? 0;
+    this.#cache.delete(key);
+  }
+
+  async #fetch(record: SourceRecord, key: string): Promise<SourceReading> {
+    const { client, keys, stampKey, signal, circumstances } = this.#options;
+    const kind = syncedKind(record.kind);
+    let object: PayloadObject;
+    try {
+      object = await client.get<PayloadObject>(kind.resource, record.namespace, record.name, { signal });
+    } catch (error) {
+      this.forget(key);
+      if (isApiError(error, 'NotFound', 'NamespaceNotFound')) {
+        return { state: 'changing' };
+      }
+      throw new SourceReadError(error);
+    }
+    const live = sourceRecordOf(record.kind, object, keys);
+    if (live === undefined || live.syncContexts !== record.syncContexts || live.isCopy !== record.isCopy) {
+      this.forget(key);
+      return { state: 'changing' };
+    }
+    if (
+      resolve(live, circumstances(), object.type).violations.some(({ reason }) => reason === 'SpecialSecret')
+    ) {
+      return { state: 'special' };
+    }
+    const content = contentOfSource(kind, object, keys);
+    this.#account(key, record.resourceVersion, sizeOf(object));
+    return {
+      state: 'read',
+      source: {
+        namespace: record.namespace,
+        name: record.name,
+        uid: live.uid,
+        resourceVersion: live.resourceVersion,
+        content,
+        stamp: contentStamp(stampKey, content),
+      },
+    };
+  }
+
+  #account(key: string, resourceVersion: string, bytes: number): void {
+    const entry = this.#cache.get(key);
+    if (entry?.resourceVersion !== resourceVersion) {
+      return;
+    }
+    entry.bytes = bytes;
+    this.#bytes += bytes;
+    for (const [oldest, { bytes: size }] of this.#cache) {
+      if (this.#bytes <= this.#options.cacheBytes) {
+        return;
+      }
+      if (size > 0) {
+        this.forget(oldest);
+      }
+    }
+  }
+}
+
+/** Roughly what the object's strings hold, in bytes. */
+function sizeOf({ data, binaryData, metadata }: PayloadObject): number {
+  const maps = [data, binaryData, metadata.annotations, metadata.labels];
+  const fixed = 500;
+  return maps.reduce(
+    (sum, map) =>
+      Object.entries(map ?? {}).reduce((bytes, [key, value]) => bytes + key.length + value.length, sum),
+    fixed,
+  );
+}

@@ -1,0 +1,30 @@
+import type { Rule } from './subject.ts';
+
+/** Two contexts of one cluster in one list would be two names for one copy, or two copies where one was meant. */
+export const distinctClusters: Rule = ({ list }, { catalog }) => {
+  const byCluster = new Map<string, string[]>();
+  for (const name of list.names) {
+    const context = catalog.contexts.get(name);
+    if (context === undefined || context.isSource) {
+      continue;
+    }
+    const members = byCluster.get(context.cluster) ?? [];
+    members.push(name);
+    byCluster.set(context.cluster, members);
+  }
+  return [...byCluster.values()]
+    .filter((members) => members.length > 1)
+    .map((members) => ({
+      reason: 'SameCluster' as const,
+      message: `Contexts ${members.map((name) => `"${name}"`).join(' and ')} are the same cluster${serverOf(members[0], catalog.contexts)}; keep one of them.`,
+      contexts: members,
+    }));
+};
+
+function serverOf(
+  name: string | undefined,
+  contexts: ReadonlyMap<string, { readonly server?: string | undefined }>,
+): string {
+  const server = name === undefined ? undefined : contexts.get(name)?.server;
+  return server === undefined ? '' : ` (${server})`;
+}

@@ -1,0 +1,24 @@
+import type { Rule } from './subject.ts';
+
+/** The list must name something, and every entry of it must be a name. */
+export const listForm: Rule = ({ list }, { keys }) => {
+  if (list.names.length === 0) {
+    return [
+      {
+        reason: 'EmptyList',
+        message: `The annotation ${keys.syncContexts} names no context; name at least one, or remove the annotation to remove the copies.`,
+        contexts: [],
+      },
+    ];
+  }
+  if (list.hasEmptyName) {
+    return [
+      {
+        reason: 'EmptyName',
+        message: `The annotation ${keys.syncContexts} has an empty entry between its commas; remove it.`,
+        contexts: [],
+      },
+    ];
+  }
+  return [];
+};

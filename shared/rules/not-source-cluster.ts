@@ -1,0 +1,11 @@
+import type { Rule } from './subject.ts';
+
+/** The cluster that the source lives in is never a target: a copy there could overwrite its own source. */
+export const notSourceCluster: Rule = ({ list }, { catalog }) =>
+  list.names
+    .filter((name) => catalog.contexts.get(name)?.isSource === true)
+    .map((name) => ({
+      reason: 'SourceCluster' as const,
+      message: `Context "${name}" is the cluster that this object lives in, which is never a target; remove it from the list.`,
+      contexts: [name],
+    }));

@@ -1,0 +1,28 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Keys } from '../keys.ts';
+import type { ContextList } from '../sync-contexts.ts';
+import type { SyncedKindName } from '../synced-kind.ts';
+import type { Violation } from './violation.ts';
+
+/** The object whose annotation is judged. */
+export interface Subject {
+  readonly kind: SyncedKindName;
+  readonly namespace: string;
+  readonly name: string;
+  readonly list: ContextList;
+  /** True when the object carries the origin annotation, that is, when it is somebody's copy. */
+  readonly isCopy: boolean;
+  /** A Secret's type where it is known: metadata does not carry it. */
+  readonly type?: string | undefined;
+}
+
+/** What the rules are judged against. */
+export interface Circumstances {
+  readonly keys: Keys;
+  readonly catalog: Catalog;
+  /** The namespace of this installation; it holds the targets' credentials. */
+  readonly ownNamespace: string;
+}
+
+/** A rule yields everything that is wrong in its respect, in the order of the list. */
+export type Rule = (subject: Subject, circumstances: Circumstances) => readonly Violation[];
