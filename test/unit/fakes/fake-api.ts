@@ -47,6 +47,11 @@ export interface FakeFault {
   readonly answerDelayMs?: number | undefined;
 }
 
+interface Snapshot {
+  readonly version: number;
+  readonly objects: readonly KubeObject[];
+}
+
 /**
  * An API server in memory: versions, optimistic concurrency, preconditions, paged lists of one snapshot, watches with
  * selectors and bookmarks, and whatever a test wants to go wrong. Nothing in it waits for real time.
@@ -66,16 +71,22 @@ export class FakeApi implements KubeClient {
   readonly #clock: Clock;
   readonly #store: FakeStore;
   readonly #watches = new Set<FakeWatch>();
-  readonly #snapshots = new Map<
-    string,
-    { readonly version: number; readonly objects: readonly KubeObject[] }
-  >();
-  #tokens = 0;
+  readonly #snapshots: Map<string, Snapshot>;
+  readonly #connections: Set<FakeApi>;
 
-  constructor(clock: Clock, server = 'https://fake.example:6443') {
+  /** `other` is a connection to the same server. */
+  constructor(clock: Clock, server = 'https://fake.example:6443', other?: FakeApi) {
     this.#clock = clock;
     this.server = server;
-    this.#store = new FakeStore(() => clock.now());
+    this.#store = other === undefined ? new FakeStore(() => clock.now()) : other.#store;
+    this.#snapshots = other === undefined ? new Map<string, Snapshot>() : other.#snapshots;
+    this.#connections = other === undefined ? new Set() : other.#connections;
+    this.#connections.add(this);
+  }
+
+  /** Another connection to the same server, with its own calls, faults and watches. */
+  connection(): FakeApi {
+    return new FakeApi(this.#clock, this.server, this);
   }
 
   // What a test does and sees, without a call being counted or failing.
@@ -193,7 +204,7 @@ export class FakeApi implements KubeClient {
       const items = snapshot.objects.slice(from, to).map((object) => shaped<T>(object, shape));
       let next: string | undefined;
       if (to < snapshot.objects.length) {
-        const id = token ?? String((this.#tokens += 1));
+        const id = token ?? String(this.#snapshots.size + 1);
         this.#snapshots.set(id, snapshot);
         next = `${id}:${to}`;
       }
@@ -346,8 +357,12 @@ export class FakeApi implements KubeClient {
     watch.push({ type: 'BOOKMARK', resourceVersion: String(this.#store.version) });
   }
 
-  /** Sends every open watch what it has not seen. */
   #pump(): void {
+    for (const connection of this.#connections) connection.#pumpOwn();
+  }
+
+  /** Sends every open watch what it has not seen. */
+  #pumpOwn(): void {
     if (this.silent) return;
     for (const watch of this.#watches) {
       if (!watch.open) {
