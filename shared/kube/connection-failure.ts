@@ -16,6 +16,8 @@ const reasonOfCode: Readonly<Record<string, TransportErrorReason>> = {
   UND_ERR_BODY_TIMEOUT: 'Timeout',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'MalformedAnswer',
   UND_ERR_HEADERS_OVERFLOW: 'MalformedAnswer',
+  // The parser's errors come with a code (HPE_*) or, where undici has no word for it, with their name alone.
+  HTTPParserError: 'MalformedAnswer',
   // Names of X509_V_ERR_* as Node gives them for a server certificate that does not verify.
   CERT_HAS_EXPIRED: 'CertificateNotTrusted',
   CERT_NOT_YET_VALID: 'CertificateNotTrusted',
@@ -36,9 +38,12 @@ const reasonOfCode: Readonly<Record<string, TransportErrorReason>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'CertificateNotTrusted',
 };
 
-/** TLS alerts by which a server refuses the certificate that we showed, or did not show. */
+/**
+ * TLS alerts by which a server refuses the certificate that we showed, or did not show. The middle of the code differs
+ * between versions of OpenSSL: TLSV1, SSLV3, TLSV13, SSL/TLS.
+ */
 const clientCertificateAlert =
-  /^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|CERTIFICATE_(EXPIRED|REQUIRED|REVOKED|UNKNOWN)|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)$|^ERR_SSL_(SSLV3|TLSV1|TLSV13)_ALERT_HANDSHAKE_FAILURE$/;
+  /^ERR_SSL_.*_ALERT_(ACCESS_DENIED|BAD_CERTIFICATE|CERTIFICATE_(EXPIRED|REQUIRED|REVOKED|UNKNOWN)|HANDSHAKE_FAILURE|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE)$/;
 
 /**
  * What undici, Node or our own credentials threw, as TransportError. Neither message nor cause is kept: a parser error

@@ -17,6 +17,8 @@ export interface StreamRequest {
   readonly idleTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly question: Question;
+  /** True once the connection was closed by us. */
+  readonly closed: () => boolean;
 }
 
 /** The stream of a watch, or the complete answer where it is not 200. */
@@ -159,7 +161,7 @@ class WatchConnection {
     if (this.#silent) {
       return new TransportError('Timeout', true, `${this.#request.origin} (a watch was silent)`);
     }
-    if (this.#request.signal.aborted) {
+    if (this.#request.signal.aborted || this.#request.closed()) {
       return new AbortedError();
     }
     return transportFailure(error, true, this.#request.origin);

@@ -156,6 +156,7 @@ class Connection implements KubeClient {
         idleTimeoutMs: options.idleTimeoutMs,
         signal: options.signal,
         question,
+        closed: () => this.#keeper.closed,
       });
       return 'events' in watch ? { status: 200, watch } : { status: watch.status, watch };
     });
