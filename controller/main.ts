@@ -117,6 +117,10 @@ class Controller {
       metrics: this.#metrics.registry,
       logger,
     });
+    logger.info('health and metrics are served', {
+      healthPort: endpoints.healthPort,
+      metricsPort: endpoints.metricsPort,
+    });
     try {
       await Promise.all([contexts.run(signal), this.#work(signal)]);
     } finally {
