@@ -115,6 +115,7 @@ async function untilReady(
     process.exited.then((how) => `kube-apiserver of ${name} ended (${how}); its log: ${process.logFile}`),
   ]);
   await waitUntilReady(requester, ended);
+  await Promise.all([etcd.expectToStay(), process.expectToStay()]);
 }
 
 async function portWasTaken(logFile: string, port: number): Promise<boolean> {

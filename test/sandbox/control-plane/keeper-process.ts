@@ -20,6 +20,8 @@ if (folder === undefined) {
 interface Kept {
   readonly child: ChildProcess;
   readonly exited: Promise<void>;
+  /** Its end is a failure, unless we kill it. */
+  expectedToStay: boolean;
 }
 
 const kept = new Map<string, Kept>();
@@ -45,16 +47,16 @@ function start(request: KeeperRequest & { do: 'start' }): void {
   }
   const exited = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
-      kept.delete(request.name);
-      // Whoever is killed was killed by us: nobody else sends SIGKILL to a sandbox in good health.
-      if (ending === undefined && signal !== 'SIGKILL') {
+      // SIGKILL comes from us: a test's `kill`, or the end of all.
+      if (kept.get(request.name)?.expectedToStay === true && signal !== 'SIGKILL') {
         keepLogs = true;
       }
+      kept.delete(request.name);
       say({ kind: 'exited', name: request.name, pid, how: signal ?? `exit status ${code}` });
       resolve();
     });
   });
-  kept.set(request.name, { child, exited });
+  kept.set(request.name, { child, exited, expectedToStay: false });
   say({ kind: 'done', id: request.id, pid });
 }
 
@@ -100,6 +102,14 @@ async function handle(request: KeeperRequest, root: string): Promise<void> {
     case 'signal':
       signal(request);
       return;
+    case 'expectToStay': {
+      const running = kept.get(request.name);
+      if (running !== undefined) {
+        running.expectedToStay = true;
+      }
+      say({ kind: 'done', id: request.id });
+      return;
+    }
     case 'keepLogs':
       keepLogs = true;
       say({ kind: 'done', id: request.id });

@@ -10,6 +10,7 @@ export type KeeperRequest =
       readonly logFile: string;
     }
   | { readonly id: number; readonly do: 'signal'; readonly name: string; readonly signal: NodeJS.Signals }
+  | { readonly id: number; readonly do: 'expectToStay'; readonly name: string }
   | { readonly id: number; readonly do: 'keepLogs' }
   | { readonly id: number; readonly do: 'end' };
 

@@ -13,6 +13,8 @@ export interface KeptProcess {
   /** Resolves when it has ended, to how: a signal's name or `exit status N`. */
   readonly exited: Promise<string>;
   signal(signal: NodeJS.Signals): Promise<void>;
+  /** From now on, the logs are kept if it ends in any way but our SIGKILL. */
+  expectToStay(): Promise<void>;
 }
 
 type Command = { readonly name: string; readonly command: string; readonly args: readonly string[] } & {
@@ -91,6 +93,9 @@ export class Keeper implements AsyncDisposable {
       exited: exit,
       signal: async (signal) => {
         await this.#ask({ do: 'signal', name: command.name, signal });
+      },
+      expectToStay: async () => {
+        await this.#ask({ do: 'expectToStay', name: command.name });
       },
     };
   }

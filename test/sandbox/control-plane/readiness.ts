@@ -12,26 +12,36 @@ const requestTimeoutMs = 5000;
  * before that. Throws when `ended` comes first, with what it says.
  */
 export async function waitUntilReady(requester: Requester, ended: Promise<string>): Promise<void> {
+  const giveUp = new AbortController();
+  const end = endOf(ended, giveUp);
   const deadline = performance.now() + readyTimeoutMs;
   let last = 'no answer yet';
   while (performance.now() < deadline) {
-    last = await look(requester);
+    last = await look(requester, giveUp.signal);
     if (last === 'ready') {
       return;
     }
-    const end = await Promise.race([ended, sleep(pauseMs, undefined)]);
-    if (end !== undefined) {
-      throw new Error(end);
+    const how = await Promise.race([end, sleep(pauseMs, undefined)]);
+    if (how !== undefined) {
+      throw new Error(how);
     }
   }
   throw new Error(`not ready after ${readyTimeoutMs / 1000} s: ${last}`);
 }
 
-async function look(requester: Requester): Promise<string> {
+/** Ends a look under way, too: whoever has taken the port of a server that ended may never answer. */
+async function endOf(ended: Promise<string>, giveUp: AbortController): Promise<string> {
+  const how = await ended;
+  giveUp.abort();
+  return how;
+}
+
+async function look(requester: Requester, giveUp: AbortSignal): Promise<string> {
   const paths = ['/readyz', '/api/v1/namespaces/kube-system', '/api/v1/namespaces/default'];
   for (const path of paths) {
     try {
-      await requester.request('GET', path, undefined, { signal: AbortSignal.timeout(requestTimeoutMs) });
+      const signal = AbortSignal.any([giveUp, AbortSignal.timeout(requestTimeoutMs)]);
+      await requester.request('GET', path, undefined, { signal });
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

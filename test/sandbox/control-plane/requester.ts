@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Pool } from 'undici';
 import { trustedJson } from '../json.ts';
 
@@ -31,6 +32,9 @@ export class RequestError extends Error {
   }
 }
 
+/** A paused server accepts a connection and never answers its TLS. */
+const connectTimeoutMs = 5000;
+
 /**
  * Plain requests to one API server over kept-alive connections: how tests look at a cluster and change it
  * without going through the client that they test.
@@ -40,7 +44,7 @@ export class Requester {
   readonly #token: string;
 
   constructor(url: string, caPem: string, token: string) {
-    this.#pool = new Pool(url, { connections: 16, connect: { ca: caPem } });
+    this.#pool = new Pool(url, { connections: 16, connect: { ca: caPem, timeout: connectTimeoutMs } });
     this.#token = token;
   }
 
@@ -50,7 +54,7 @@ export class Requester {
     body?: unknown,
     options: RequestOptions = {},
   ): Promise<RequestResult<T>> {
-    const answer = await this.#pool.request({
+    const sent = this.#pool.request({
       method,
       path,
       headers: {
@@ -62,6 +66,9 @@ export class Requester {
       body: body === undefined ? null : JSON.stringify(body),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
+    const answer = await (options.signal === undefined
+      ? sent
+      : Promise.race([sent, aborted(options.signal)]));
     const text = await answer.body.text();
     if (answer.statusCode >= 400 && options.allowFailure !== true) {
       throw new RequestError(method, path, answer.statusCode, text);
@@ -73,4 +80,12 @@ export class Requester {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+/** Rejects when the signal aborts: undici alone settles a request only after the connect it waits for. */
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) {
+    await once(signal, 'abort');
+  }
+  throw signal.reason;
 }
