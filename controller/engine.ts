@@ -130,12 +130,21 @@ export class Engine {
       this.#reader.forget(key);
       reporter.forgotten(key);
       this.#enqueue(this.#claims.remove(key));
+      this.#enqueueCopiesOf(key);
       return;
     }
     const touched = this.#claims.put(record, this.#circumstances);
     if (this.ready) {
       this.#reportList(key);
       this.#enqueue(touched);
+      this.#enqueueCopiesOf(key);
+    }
+  }
+
+  /** A copy that the source did not ask for a moment ago may be free to go now: an invalid list may have kept it. */
+  #enqueueCopiesOf(key: SourceKey): void {
+    for (const lane of this.lanes.values()) {
+      lane.enqueue(lane.index.targetsOf(key));
     }
   }
 

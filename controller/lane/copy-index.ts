@@ -3,6 +3,7 @@ import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
 import { type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
 import { type CopyReading, type CopyRecord, recordOfMetadata, recordOfObject } from '../copy/copy-record.ts';
 import type { Standing } from '../reconcile/facts.ts';
+import { type SourceKey, sourceKey } from '../source/source-record.ts';
 
 interface Entry {
   readonly target: TargetRef;
@@ -16,6 +17,8 @@ interface Entry {
 export class CopyIndex {
   readonly #reading: CopyReading;
   readonly #entries = new Map<TargetKey, Entry>();
+  /** The same copies by the source that their origin names. */
+  readonly #bySource = new Map<SourceKey, Set<TargetKey>>();
   readonly #covered = new Map<SyncedKindName, Set<string | undefined>>();
 
   constructor(reading: CopyReading) {
@@ -44,6 +47,16 @@ export class CopyIndex {
   *targets(): Iterable<TargetRef> {
     for (const { target } of this.#entries.values()) {
       yield target;
+    }
+  }
+
+  /** The copies whose origin names this source, wherever they stand. */
+  *targetsOf(source: SourceKey): Iterable<TargetRef> {
+    for (const key of this.#bySource.get(source) ?? []) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) {
+        yield entry.target;
+      }
     }
   }
 
@@ -76,7 +89,7 @@ export class CopyIndex {
     for (const [key, entry] of this.#entries) {
       if (entry.target.kind === kind && (namespace === undefined || entry.target.namespace === namespace)) {
         before.set(key, entry);
-        this.#entries.delete(key);
+        this.#delete(key);
       }
     }
     const scopes = this.#covered.get(kind) ?? new Set();
@@ -91,10 +104,10 @@ export class CopyIndex {
         isSameVersion(known.record, entry.record) &&
         known.record.stamp !== undefined
       ) {
-        this.#entries.set(key, known);
+        this.#set(key, known);
         continue;
       }
-      this.#entries.set(key, entry);
+      this.#set(key, entry);
       changed.push(entry.target);
     }
     return [...changed, ...[...before.values()].map(({ target }) => target)];
@@ -105,7 +118,7 @@ export class CopyIndex {
     this.#covered.get(kind)?.delete(namespace);
     for (const [key, { target }] of this.#entries) {
       if (target.kind === kind && !this.isCovered(kind, target.namespace)) {
-        this.#entries.delete(key);
+        this.#delete(key);
       }
     }
   }
@@ -133,15 +146,15 @@ export class CopyIndex {
       if (known !== undefined && known.record.uid !== uid) {
         return undefined;
       }
-      this.#entries.delete(key);
+      this.#delete(key);
       return target;
     }
     const entry = this.project(kind, event.object, false);
     if (entry === undefined) {
-      this.#entries.delete(key);
+      this.#delete(key);
       return target;
     }
-    this.#entries.set(key, entry);
+    this.#set(key, entry);
     return target;
   }
 
@@ -149,17 +162,47 @@ export class CopyIndex {
   learn(kind: SyncedKindName, target: TargetRef, object: PayloadObject): CopyRecord {
     const record = recordOfObject(syncedKind(kind), object, this.#reading);
     if (record.ownership === 'foreign') {
-      this.#entries.delete(targetKey(target));
+      this.#delete(targetKey(target));
     } else {
-      this.#entries.set(targetKey(target), { target, record });
+      this.#set(targetKey(target), { target, record });
     }
     return record;
   }
 
   /** Takes the answer of a live read or a delete: nothing is there. */
   forget(target: TargetRef): void {
-    this.#entries.delete(targetKey(target));
+    this.#delete(targetKey(target));
   }
+
+  #set(key: TargetKey, entry: Entry): void {
+    this.#delete(key);
+    this.#entries.set(key, entry);
+    const source = sourceOf(entry);
+    if (source !== undefined) {
+      const keys = this.#bySource.get(source) ?? new Set();
+      this.#bySource.set(source, keys.add(key));
+    }
+  }
+
+  #delete(key: TargetKey): void {
+    const entry = this.#entries.get(key);
+    this.#entries.delete(key);
+    const source = entry === undefined ? undefined : sourceOf(entry);
+    if (source !== undefined) {
+      const keys = this.#bySource.get(source);
+      keys?.delete(key);
+      if (keys?.size === 0) {
+        this.#bySource.delete(source);
+      }
+    }
+  }
+}
+
+function sourceOf({ target, record }: Entry): SourceKey | undefined {
+  const { origin } = record;
+  return origin === undefined
+    ? undefined
+    : sourceKey({ kind: target.kind, namespace: origin.namespace, name: origin.name });
 }
 
 function isSameVersion(left: CopyRecord, right: CopyRecord): boolean {
