@@ -138,6 +138,7 @@ export class Reflector<T extends KubeObject, S> {
     const end = (): void => ended.abort();
     signal.addEventListener('abort', end, { once: true });
     this.#endWatch = end;
+    let opened = false;
     let spoke = false;
     try {
       const stream = await this.#options.client.watch<T>(this.#options.resource, {
@@ -150,6 +151,7 @@ export class Reflector<T extends KubeObject, S> {
         idleTimeoutMs: this.#options.idleTimeoutMs ?? 100_000,
         signal: ended.signal,
       });
+      opened = true;
       for await (const event of stream) {
         // A relist or a stop was asked for between two events of one chunk.
         if (ended.signal.aborted) return undefined;
@@ -169,7 +171,8 @@ export class Reflector<T extends KubeObject, S> {
       }
     } catch (error) {
       if (ended.signal.aborted && !(error instanceof HandlerFault)) return undefined;
-      if (!spoke && error instanceof TransportError && error.reason === 'Timeout') this.#silentWatches += 1;
+      const silent = opened && !spoke && error instanceof TransportError && error.reason === 'Timeout';
+      if (silent) this.#silentWatches += 1;
       throw error;
     } finally {
       signal.removeEventListener('abort', end);

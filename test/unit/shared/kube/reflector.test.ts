@@ -232,6 +232,15 @@ describe('watching', () => {
     expect(mirror.failures).toEqual(['watch Timeout', 'watch Timeout']);
   });
 
+  it('resumes without a list after an outage in which nothing could be reached', async () => {
+    const reflector = start();
+    await clock.until(() => reflector.synced);
+    api.failNext('watch', new TransportError('Timeout', false, ''), 5);
+    api.endWatches(reset);
+    await clock.until(() => api.openWatches === 1);
+    expect(lists()).toBe(1);
+  });
+
   it('lists again after a restored backup, where versions went back', async () => {
     const backup = api.save();
     fill(4);
