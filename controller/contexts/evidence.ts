@@ -47,7 +47,7 @@ export function clusterId(members: readonly ClusterMember[]): string {
     members.map(({ server }) => server && `url:${server}`),
   ];
   for (const candidate of candidates) {
-    const best = candidate.filter((id) => id !== undefined && id !== '').sort()[0];
+    const best = candidate.filter((id) => id !== undefined && id !== '').toSorted(compareText)[0];
     if (best !== undefined) {
       return best;
     }
@@ -63,4 +63,8 @@ export function groupByCluster<T extends ClusterMember>(members: readonly T[]): 
     groups = [...groups.filter((group) => !own.includes(group)), [...own.flat(), member]];
   }
   return groups;
+}
+
+function compareText(left: string, right: string): number {
+  return left < right ? -1 : Number(left > right);
 }

@@ -49,11 +49,10 @@ export function parseOrigin(text: string | undefined): Origin | undefined {
   } catch {
     return undefined;
   }
-  if (typeof value !== 'object' || value === null) {
+  if (!isMapping(value)) {
     return undefined;
   }
-  const { namespace, name, uid, resourceVersion, clusterUID, context, stamp, labels, annotations } =
-    value as Readonly<Record<string, unknown>>; // any object may be read as a record of unknowns
+  const { namespace, name, uid, resourceVersion, clusterUID, context, stamp, labels, annotations } = value;
   if (!isFilled(namespace) || !isFilled(name)) {
     return undefined;
   }
@@ -68,6 +67,10 @@ export function parseOrigin(text: string | undefined): Origin | undefined {
     ...(isNames(labels) ? { labels } : {}),
     ...(isNames(annotations) ? { annotations } : {}),
   };
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function isFilled(value: unknown): value is string {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { trustedJson } from '../sandbox/json.ts';
 import { programFile } from './build.ts';
 import { eventually } from './eventually.ts';
 
@@ -58,7 +59,7 @@ export class Program {
       .filter((line) => line.startsWith('{'))
       .flatMap((line) => {
         try {
-          return [JSON.parse(line) as LogLine]; // the program's own log format
+          return [trustedJson<LogLine>(line)];
         } catch {
           return []; // the last line may be half written
         }

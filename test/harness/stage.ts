@@ -101,9 +101,7 @@ export class Stage {
 
   /** Ends what the test started. */
   async endPrograms(): Promise<void> {
-    await Promise.all(
-      this.#programs.splice(0).map((program) => (program.running ? program.kill() : undefined)),
-    );
+    await Promise.all(this.#programs.splice(0).map((program) => program.kill()));
   }
 }
 
