@@ -47,7 +47,9 @@ export function clusterId(members: readonly ClusterMember[]): string {
     members.map(({ server }) => server && `url:${server}`),
   ];
   for (const candidate of candidates) {
-    const best = candidate.filter((id) => id !== undefined && id !== '').toSorted(compareText)[0];
+    const best = candidate
+      .flatMap((id) => (id === undefined || id === '' ? [] : [id]))
+      .toSorted(compareText)[0];
     if (best !== undefined) {
       return best;
     }

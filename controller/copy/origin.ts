@@ -1,3 +1,4 @@
+import { isRecord } from '../../shared/is-record.ts';
 import type { Keys } from '../../shared/keys.ts';
 import type { ObjectMeta } from '../../shared/kube/object.ts';
 import { toLabelValue } from '../../shared/label-value.ts';
@@ -49,7 +50,7 @@ export function parseOrigin(text: string | undefined): Origin | undefined {
   } catch {
     return undefined;
   }
-  if (!isMapping(value)) {
+  if (!isRecord(value)) {
     return undefined;
   }
   const { namespace, name, uid, resourceVersion, clusterUID, context, stamp, labels, annotations } = value;
@@ -67,10 +68,6 @@ export function parseOrigin(text: string | undefined): Origin | undefined {
     ...(isNames(labels) ? { labels } : {}),
     ...(isNames(annotations) ? { annotations } : {}),
   };
-}
-
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 function isFilled(value: unknown): value is string {
