@@ -332,10 +332,13 @@ class Connection implements KubeClient {
   }
 }
 
-/** The caller names the type. What the program relies on is checked: an answer by somebody else must not pass for an object. */
+/**
+ * The caller names the type. What the program relies on is checked: an answer by somebody else must not pass for an
+ * object. Reviews (who am I, may I) have no name.
+ */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- only the caller knows the type that it asked the server for
 function isObjectNamed<T extends KubeObject>(value: unknown, name: string): value is T {
-  return hasMetadata(value) && value.metadata.name === name;
+  return hasMetadata(value) && (value.metadata.name ?? '') === name;
 }
 
 /** As above: `{}` must not pass for an empty list, because absence from a list can lead to deletion. */
