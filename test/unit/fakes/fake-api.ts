@@ -66,6 +66,8 @@ export class FakeApi implements KubeClient {
   silent = false;
   /** Namespaced objects are refused unless their Namespace object is there. */
   requireNamespaces = false;
+  /** Later pages of a list are answered from the newest state instead of the first page's, with its version. */
+  freshPages = false;
   /** Milliseconds between bookmarks. */
   bookmarkEveryMs = 60_000;
   readonly #clock: Clock;
@@ -191,20 +193,23 @@ export class FakeApi implements KubeClient {
     } as const;
     return this.#request(call, options, () => {
       const [token, start = '0'] = options.continue?.split(':') ?? [];
-      const snapshot =
-        token === undefined
-          ? {
-              version: this.#store.version,
-              objects: this.#store.all(resource).filter((object) => selects(options, object)),
-            }
-          : this.#snapshots.get(token);
-      if (snapshot === undefined) throw new ApiError(410, 'Gone');
-      const from = Number(start);
+      const now = (): Snapshot => ({
+        version: this.#store.version,
+        objects: this.#store.all(resource).filter((object) => selects(options, object)),
+      });
+      const begun = token === undefined ? now() : this.#snapshots.get(token);
+      if (begun === undefined) throw new ApiError(410, 'Gone');
+      const last = begun.objects[Number(start) - 1]?.metadata.name ?? '';
+      const fresh = this.freshPages && token !== undefined;
+      const snapshot = fresh ? now() : begun;
+      const from = fresh
+        ? snapshot.objects.filter(({ metadata }) => metadata.name <= last).length
+        : Number(start);
       const to = Math.min(snapshot.objects.length, from + (limit ?? Number.POSITIVE_INFINITY));
       const items = snapshot.objects.slice(from, to).map((object) => shaped<T>(object, shape));
       let next: string | undefined;
       if (to < snapshot.objects.length) {
-        const id = token ?? String(this.#snapshots.size + 1);
+        const id = (fresh ? undefined : token) ?? String(this.#snapshots.size + 1);
         this.#snapshots.set(id, snapshot);
         next = `${id}:${to}`;
       }

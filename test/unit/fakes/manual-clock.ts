@@ -75,7 +75,8 @@ export class ManualClock implements Clock {
       next.run();
       await settle();
     }
-    this.#elapsed = end;
+    // A callback can have moved this clock further.
+    this.#elapsed = Math.max(this.#elapsed, end);
   }
 
   /** Moves on, timer by timer, until `condition` holds; throws after `limitMs` of this clock. */

@@ -37,6 +37,11 @@ describe('cutMessage', () => {
 });
 
 describe('eventName', () => {
+  it('leaves no dot or dash where it cuts', () => {
+    const name = `${'a'.repeat(234)}-.${'b'.repeat(17)}`;
+    expect(eventName(name, () => 0)).toBe(`${'a'.repeat(234)}.0000000000000000`);
+  });
+
   it('is a valid name within 253 characters for any valid name', () => {
     const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?$/);
     const name = fc.array(label, { minLength: 1, maxLength: 30 }).map((labels) =>

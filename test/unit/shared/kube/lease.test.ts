@@ -235,6 +235,33 @@ describe('leading', () => {
     expect(a.terms).toBe(2);
   });
 
+  it('counts the deadline from before a write whose answer was slow', async () => {
+    const a = new Candidate('a');
+    a.api.fault = (call) => (call.verb === 'create' ? { answerDelayMs: 4_000 } : undefined);
+    await clock.until(() => a.leading);
+    a.cutOff();
+    await clock.advance(5_999);
+    expect(a.leading).toBe(true);
+    await clock.advance(1);
+    expect(a.leading).toBe(false);
+  });
+
+  it('does not begin on an answer that was read after the deadline', async () => {
+    const a = new Candidate('a');
+    const create = a.api.create.bind(a.api);
+    a.api.create = async (resource, object) => {
+      const created = await create(resource, object);
+      // The process was suspended here.
+      await clock.advance(12_000);
+      return created;
+    };
+    await clock.advance(20_000);
+    await clock.advance(5_000);
+    expect(a.leading).toBe(true);
+    expect(a.transitions).toEqual(['leading a']);
+    expect(a.terms).toBe(1);
+  });
+
   it('stops at the deadline even while a renewal hangs', async () => {
     const a = new Candidate('a');
     await clock.until(() => a.leading);
@@ -325,6 +352,17 @@ describe('ending', () => {
     await clock.advance(0);
     expect(a.outcome).toBe('ended');
     expect(a.terms).toBe(0);
+    expect(lease()?.spec?.holderIdentity).toBe('');
+  });
+
+  it('gives back what was acquired though the API server answered with an error', async () => {
+    const a = new Candidate('a');
+    a.api.fault = (call) =>
+      call.verb === 'create' ? { after: new ApiError(500, 'ServerError') } : undefined;
+    await clock.advance(0);
+    expect(lease()?.spec?.holderIdentity).toBe('a');
+    a.stop.abort();
+    await clock.advance(0);
     expect(lease()?.spec?.holderIdentity).toBe('');
   });
 

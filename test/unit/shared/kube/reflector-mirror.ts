@@ -9,6 +9,7 @@ export class MirrorHandler implements ReflectorHandler<KubeObject, KubeObject> {
   readonly failures: string[] = [];
   keep: (object: KubeObject) => boolean = () => true;
   explodeOn: keyof ReflectorHandler<KubeObject, KubeObject> | undefined;
+  onEvent: () => void = () => {};
   #objects = new Map<string, KubeObject>();
 
   project(object: KubeObject): KubeObject | undefined {
@@ -27,6 +28,7 @@ export class MirrorHandler implements ReflectorHandler<KubeObject, KubeObject> {
     this.events.push(`${type} ${object.metadata.name}`);
     if (type === 'DELETED') this.#objects.delete(keyOf(object));
     else this.#objects.set(keyOf(object), object);
+    this.onEvent();
   }
 
   failed(error: unknown, phase: 'list' | 'watch'): void {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
 import type { KubeObject } from '../../../../shared/kube/object.ts';
@@ -110,6 +111,7 @@ describe('listing', () => {
 
   it('watches from the version of the first page, so that changes behind the pages read are seen', async () => {
     fill(3);
+    api.freshPages = true;
     const before = api.save().version;
     api.fault = (call) => {
       if (call.continue !== undefined) api.put(configMaps, anObject(configMaps, 'demo', 'a-late-one'));
@@ -118,6 +120,19 @@ describe('listing', () => {
     start();
     await clock.until(() => mirror.has('a-late-one'));
     expect(api.calls.find((call) => call.verb === 'watch')?.resourceVersion).toBe(String(before));
+  });
+
+  it('refuses a list without a version to start a watch from', async () => {
+    const list = api.list.bind(api);
+    const versions = ['', '0'];
+    api.list = async (resource, options) => {
+      const page = await list<never>(resource, options);
+      const resourceVersion = versions.shift() ?? page.metadata.resourceVersion ?? '';
+      return { ...page, metadata: { ...page.metadata, resourceVersion } };
+    };
+    const reflector = start();
+    await clock.until(() => reflector.synced);
+    expect(mirror.failures).toEqual(['list MalformedAnswer', 'list MalformedAnswer']);
   });
 
   it('does not claim to be synced while the first list fails', async () => {
@@ -206,6 +221,7 @@ describe('watching', () => {
     await clock.until(() => reflector.synced);
     await clock.advance(3_599_000);
     expect(watches()).toBe(12);
+    expect(getEventListeners(stop.signal, 'abort').length).toBeLessThan(4);
     expect(lists()).toBe(1);
     expect(mirror.failures).toEqual([]);
     expect(clock.monotonic() - (reflector.lastContact ?? 0)).toBeLessThanOrEqual(60_000);
@@ -214,13 +230,16 @@ describe('watching', () => {
   it('backs off from a server that ends every watch at once', async () => {
     const reflector = start();
     await clock.until(() => reflector.synced);
-    api.fault = (call) => {
-      if (call.verb === 'watch') queueMicrotask(() => api.endWatches());
-      return undefined;
+    const watch = api.watch.bind(api);
+    api.watch = async (resource, options) => {
+      const stream = await watch<never>(resource, options);
+      api.endWatches();
+      return stream;
     };
     api.endWatches();
     await clock.advance(60_000);
     expect(watches()).toBeLessThan(20);
+    expect(watches()).toBeGreaterThan(5);
     expect(lists()).toBe(1);
   });
 
@@ -316,6 +335,19 @@ describe('relist', () => {
     expect(mirror.lists).toHaveLength(2);
     expect(mirror.failures).toEqual([]);
     expect(api.openWatches).toBe(1);
+  });
+
+  it('drops what the old watch had still to tell', async () => {
+    const reflector = start();
+    await clock.until(() => reflector.synced);
+    api.silent = true;
+    fill(3);
+    api.silent = false;
+    mirror.onEvent = () => reflector.relist();
+    api.bookmark();
+    await clock.advance(0);
+    expect(mirror.events).toEqual(['ADDED map-0']);
+    expect(mirror.lists[1]).toEqual({ size: 3, first: false });
   });
 
   it('lists once more when asked while a list is under way', async () => {
