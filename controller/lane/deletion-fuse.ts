@@ -1,5 +1,5 @@
 /** Deletions inferred from absence that are never too many, whatever the share. */
-const alwaysAllowed = 100;
+const alwaysAllowed = 500;
 /** The share of a cluster's copies that may go on inference alone. */
 const allowedShare = 0.5;
 
