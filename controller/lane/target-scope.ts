@@ -9,8 +9,11 @@ import type { TargetRef } from '../claims/target-ref.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { CopyIndex } from './copy-index.ts';
 
-/** A page of whole copies: 200 of the largest size are 200 MB in the worst case, 200 kB in the usual one. */
-const pageSize = 200;
+/**
+ * A page of whole copies. The largest Secrets are 1.4 MB of JSON each, so that even a page of nothing else stays under
+ * the 128 MiB that a connection takes as one answer.
+ */
+const pageSize = 80;
 
 export interface TargetScopeOptions {
   readonly kind: SyncedKind;
