@@ -19,7 +19,10 @@ import { byPreference, TargetWatch } from './target-watch.ts';
 const concurrency = 24;
 /** Milliseconds of pause after a 429 without Retry-After: one second, as client-go assumes. */
 const defaultPauseMs = 1_000;
-/** Milliseconds between two rounds over everything, for what no event told; passes over level copies cost no request. */
+/**
+ * Milliseconds between two rounds over everything, for what no event told: a list of metadata, and passes that cost
+ * no request where the copy is level. A cluster restored to an older state shows it in no watch.
+ */
 const resyncMs = 10 * 60_000;
 
 /** Where a lane tells what happens. */
@@ -174,6 +177,9 @@ export class Lane {
     while (!stopped.aborted) {
       await clock.sleep(resyncMs * (0.9 + 0.2 * random()), stopped);
       if (!stopped.aborted) {
+        for (const watch of this.#watches) {
+          watch.relist();
+        }
         this.resync();
       }
     }

@@ -104,6 +104,11 @@ export class TargetScope {
     this.#reflector.wake();
   }
 
+  /** Lists again without waiting for a reason. */
+  relist(): void {
+    this.#reflector.relist();
+  }
+
   /** Ends the reflector, and with it all knowledge of the scope. */
   async stop(): Promise<void> {
     this.#stop.abort();

@@ -57,6 +57,13 @@ export class TargetWatch {
     }
   }
 
+  /** Lists everything again. */
+  relist(): void {
+    for (const scope of this.#scopes.values()) {
+      scope.relist();
+    }
+  }
+
   async close(): Promise<void> {
     for (const scope of this.#scopes.values()) {
       this.#stop(scope);

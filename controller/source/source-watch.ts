@@ -8,6 +8,9 @@ import { syncedKinds } from '../../shared/synced-kind.ts';
 import type { SourceIndex } from './source-index.ts';
 import type { SourceRecord } from './source-record.ts';
 
+/** Milliseconds between two lists for no reason: a cluster restored to an older state shows it in no watch. */
+const relistMs = 30 * 60_000;
+
 /**
  * Mirrors the annotated objects of all namespaces into the index until the signal aborts: metadata only, and whatever
  * has no annotation is dropped as it is parsed.
@@ -23,6 +26,12 @@ export async function followSources(options: {
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { client, index, clock, random, onListed, signal } = options;
+  const relistRegularly = async (reflector: { relist(): void }): Promise<void> => {
+    while (!signal.aborted) {
+      await clock.sleep(relistMs * (0.9 + 0.2 * random()), signal);
+      reflector.relist();
+    }
+  };
   await Promise.all(
     syncedKinds.map(({ name, resource }) => {
       const logger = options.logger.with({ kind: name });
@@ -48,7 +57,7 @@ export async function followSources(options: {
           },
         },
       });
-      return reflector.run(signal);
+      return Promise.all([reflector.run(signal), relistRegularly(reflector)]);
     }),
   );
 }
