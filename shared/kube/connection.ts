@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { type Question, refusal } from './answer.ts';
+import { isListPage, isObjectNamed } from './answer-shape.ts';
 import type {
   DeleteOptions,
   KubeClient,
@@ -330,30 +331,6 @@ class Connection implements KubeClient {
   #malformed(what: string): TransportError {
     return new TransportError('MalformedAnswer', true, `${this.server} sent ${what}`);
   }
-}
-
-/**
- * The caller names the type. What the program relies on is checked: an answer by somebody else must not pass for an
- * object. Reviews (who am I, may I) have no name.
- */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- only the caller knows the type that it asked the server for
-function isObjectNamed<T extends KubeObject>(value: unknown, name: string): value is T {
-  return hasMetadata(value) && (value.metadata.name ?? '') === name;
-}
-
-/** As above: `{}` must not pass for an empty list, because absence from a list can lead to deletion. */
-function isListPage<T extends KubeObject>(value: unknown): value is ListPage<T> {
-  return hasMetadata(value) && 'items' in value && (value.items === null || Array.isArray(value.items));
-}
-
-function hasMetadata(value: unknown): value is { metadata: { name?: unknown } } {
-  return (
-    value !== null &&
-    typeof value === 'object' &&
-    'metadata' in value &&
-    value.metadata !== null &&
-    typeof value.metadata === 'object'
-  );
 }
 
 function parseOrNothing(text: string): unknown {

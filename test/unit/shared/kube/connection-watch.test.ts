@@ -164,12 +164,17 @@ describe('a watch fails', () => {
   });
 
   test('not because its reader is slow', async () => {
-    await using server = await serve((_request, response) => response.end(added('a') + added('b')));
+    let stream: ServerResponse | undefined;
+    await using server = await serve((_request, response) => {
+      stream = response;
+      response.write(added('a'));
+    });
     await using connection = connectTo({ server: server.url });
     const seen: string[] = [];
     for await (const event of await connection.client.watch(configMaps, options())) {
       seen.push(event.type);
       await connection.clock.advance(1_000_000);
+      stream?.end(seen.length === 1 ? added('b') : '');
     }
     expect(seen).toEqual(['ADDED', 'ADDED']);
   });
