@@ -65,7 +65,10 @@ export interface KubeClient {
   ): Promise<T>;
   list<T extends KubeObject>(resource: Resource, options: ListOptions): Promise<ListPage<T>>;
   /** Opens the stream (throws if refused), then yields one event at a time until the server ends it. */
-  watch<T extends KubeObject>(resource: Resource, options: WatchOptions): Promise<AsyncIterable<WatchEvent<T>>>;
+  watch<T extends KubeObject>(
+    resource: Resource,
+    options: WatchOptions,
+  ): Promise<AsyncIterable<WatchEvent<T>>>;
   /** POST into the namespace of `object.metadata`; yields the object as stored. */
   create<T extends KubeObject>(resource: Resource, object: T, options?: WriteOptions): Promise<T>;
   /** PUT; optimistic concurrency follows from `object.metadata.resourceVersion`. */
@@ -78,7 +81,12 @@ export interface KubeClient {
     patch: unknown,
     options?: WriteOptions,
   ): Promise<T>;
-  delete(resource: Resource, namespace: string | undefined, name: string, options?: DeleteOptions): Promise<void>;
+  delete(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+    options?: DeleteOptions,
+  ): Promise<void>;
   /** GET /version: the cheapest proof that the server answers. An ApiError is an answer, too. */
   ping(options?: RequestOptions): Promise<void>;
   /** Ends all connections; requests under way fail with AbortedError or TransportError. */

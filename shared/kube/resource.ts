@@ -17,10 +17,17 @@ export const leases: Resource = {
   plural: 'leases',
   kind: 'Lease',
 };
+export const validatingWebhookConfigurations: Resource = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'validatingwebhookconfigurations',
+  kind: 'ValidatingWebhookConfiguration',
+};
 
 /** The path of a collection (`name` absent) or of an object; `namespace` absent means cluster-scoped or all namespaces. */
 export function resourcePath(resource: Resource, namespace?: string, name?: string): string {
-  const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  const root =
+    resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
   const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   const leaf = name === undefined ? '' : `/${encodeURIComponent(name)}`;
   return `${root}${scope}/${resource.plural}${leaf}`;
