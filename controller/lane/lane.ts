@@ -149,7 +149,8 @@ export class Lane {
 
   /** Takes the present links. A way that works again brings everything level. */
   useLinks(links: readonly ContextLink[]): void {
-    const recovered = links.some((link) => link.state === 'up' && this.#states.get(link) !== 'up');
+    const back = links.filter((link) => link.state === 'up' && this.#states.get(link) !== 'up');
+    const recovered = back.some((link) => this.#states.get(link) === 'down');
     this.#links = links;
     this.#states.clear();
     for (const link of links) {
@@ -158,8 +159,12 @@ export class Lane {
     this.#adjustWatches();
     if (recovered) {
       for (const watch of this.#watches) {
+        // A stream that outlived an outage may be dead without a word; what it missed must not be waited for.
+        watch.relist();
         watch.wake();
       }
+    }
+    if (back.length > 0) {
       this.resync();
     }
   }

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
+import { TransportError } from '../../shared/kube/errors.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
 import { Reflector } from '../../shared/kube/reflector.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
@@ -10,12 +11,11 @@ import type { SourceRecord } from './source-record.ts';
 
 /** Milliseconds between two lists for no reason: a cluster restored to an older state shows it in no watch. */
 const relistMs = 30 * 60_000;
+/** Milliseconds between two looks whether the source cluster answers, and how long an answer may take. */
+const heartbeatMs = 10_000;
+const heartbeatTimeoutMs = 5_000;
 
-/**
- * Mirrors the annotated objects of all namespaces into the index until the signal aborts: metadata only, and whatever
- * has no annotation is dropped as it is parsed.
- */
-export async function followSources(options: {
+export interface SourceWatchOptions {
   readonly client: KubeClient;
   readonly index: SourceIndex;
   readonly clock: Clock;
@@ -24,40 +24,78 @@ export async function followSources(options: {
   /** A kind was listed to its end. */
   readonly onListed: () => void;
   readonly signal: AbortSignal;
-}): Promise<void> {
-  const { client, index, clock, random, onListed, signal } = options;
-  const relistRegularly = async (reflector: { relist(): void }): Promise<void> => {
-    while (!signal.aborted) {
-      await clock.sleep(relistMs * (0.9 + 0.2 * random()), signal);
+}
+
+/**
+ * Mirrors the annotated objects of all namespaces into the index until the signal aborts: metadata only, and whatever
+ * has no annotation is dropped as it is parsed.
+ */
+export async function followSources(options: SourceWatchOptions): Promise<void> {
+  const reflectors = syncedKinds.map(({ name, resource }) => {
+    const { index } = options;
+    const logger = options.logger.with({ kind: name });
+    return new Reflector<KubeObject, SourceRecord>({
+      ...options,
+      resource,
+      firstListShape: 'metadata',
+      shape: 'metadata',
+      logger,
+      handler: {
+        project: (object) => index.project(name, object),
+        replaced: (records, { resourceVersion }) => {
+          index.replace(name, records, resourceVersion);
+          options.onListed();
+        },
+        event: (event) => {
+          index.observe(name, event);
+        },
+        failed: (error, phase) => {
+          logger.warn('source cluster cannot be read', { phase, ...errorFields(error) });
+        },
+      },
+    });
+  });
+  await Promise.all([
+    ...reflectors.map((reflector) => reflector.run(options.signal)),
+    relistRegularly(reflectors, options),
+    relistAfterOutages(reflectors, options),
+  ]);
+}
+
+type Relistable = Pick<Reflector<KubeObject, SourceRecord>, 'relist' | 'wake'>;
+
+async function relistRegularly(
+  reflectors: readonly Relistable[],
+  { clock, random, signal }: SourceWatchOptions,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(relistMs * (0.9 + 0.2 * random()), signal);
+    for (const reflector of reflectors) {
       reflector.relist();
     }
-  };
-  await Promise.all(
-    syncedKinds.map(({ name, resource }) => {
-      const logger = options.logger.with({ kind: name });
-      const reflector = new Reflector<KubeObject, SourceRecord>({
-        client,
-        resource,
-        firstListShape: 'metadata',
-        shape: 'metadata',
-        clock,
-        random,
-        logger,
-        handler: {
-          project: (object) => index.project(name, object),
-          replaced: (records, { resourceVersion }) => {
-            index.replace(name, records, resourceVersion);
-            onListed();
-          },
-          event: (event) => {
-            index.observe(name, event);
-          },
-          failed: (error, phase) => {
-            logger.warn('source cluster cannot be read', { phase, ...errorFields(error) });
-          },
-        },
-      });
-      return Promise.all([reflector.run(signal), relistRegularly(reflector)]);
-    }),
-  );
+  }
+}
+
+/** A stream that outlived an outage may be dead without a word, and its own deadline is minutes away. */
+async function relistAfterOutages(
+  reflectors: readonly Relistable[],
+  { client, clock, signal }: SourceWatchOptions,
+): Promise<void> {
+  let silent = false;
+  while (!signal.aborted) {
+    await clock.sleep(heartbeatMs, signal);
+    try {
+      await client.ping({ signal, timeoutMs: heartbeatTimeoutMs });
+      if (silent) {
+        for (const reflector of reflectors) {
+          reflector.relist();
+          reflector.wake();
+        }
+      }
+      silent = false;
+    } catch (error) {
+      // Any answer is a sign of life, also a refusal.
+      silent = error instanceof TransportError;
+    }
+  }
 }

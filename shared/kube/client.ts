@@ -28,7 +28,7 @@ export interface WatchOptions {
   readonly shape: Shape;
   /** Seconds after which the server ends the watch in good order. */
   readonly timeoutSeconds: number;
-  /** Milliseconds without a byte after which the stream counts as dead (bookmarks come about once a minute). */
+  /** Milliseconds without a byte after which the stream counts as dead (bookmarks come every one to two minutes). */
   readonly idleTimeoutMs: number;
   readonly signal: AbortSignal;
 }
