@@ -1,3 +1,4 @@
+import { isRecord } from '../is-record.ts';
 import { ApiError, type ApiErrorReason } from './errors.ts';
 
 /** What was asked, as far as it decides what a refusal means. */
@@ -125,8 +126,4 @@ function readStatus(body: unknown): Status | undefined {
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
