@@ -12,7 +12,7 @@ import { runWithLease } from '../shared/kube/lease.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
-import { ContextsSource, readForStart } from './contexts/contexts-source.ts';
+import { ContextsSource, checkContexts, readForStart } from './contexts/contexts-source.ts';
 import { Engine } from './engine.ts';
 import { ControllerMetrics } from './observe/controller-metrics.ts';
 import { Reporter } from './observe/reporter.ts';
@@ -46,7 +46,8 @@ export async function runController(
   const { logger, clock, signal } = environment;
   const connectTo = (spec: ConnectionSpec): KubeClient =>
     connect(spec, { clock, logger, userAgent: `context-syncer/${environment.version}` });
-  const client = connectTo(await sourceSpec(settings, environment));
+  const spec = await withAllProblems(sourceSpec(settings, environment), checkContexts(settings.contexts));
+  const client = connectTo(spec);
   const stopping = new AbortController();
   const stop = AbortSignal.any([signal, stopping.signal]);
   try {
@@ -109,7 +110,6 @@ class Controller {
         this.#metrics.kubeconfigRead(result);
       },
     });
-    await contexts.check();
     const endpoints = await serveHealthAndMetrics({
       ...this.#settings,
       livez: [],
@@ -214,6 +214,23 @@ class Controller {
       yield { name, state: this.#engine?.registry.link(name)?.state ?? 'unusable' };
     }
   }
+}
+
+/** What `wanted` yields once `check` has passed, too; throws one StartupError with the problems of both. */
+async function withAllProblems<T>(wanted: Promise<T>, check: Promise<void>): Promise<T> {
+  const results = await Promise.allSettled([wanted, check]);
+  const failures = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  );
+  const problems = failures.flatMap((failure) => (failure instanceof StartupError ? failure.problems : []));
+  const unexpected = failures.find((failure) => !(failure instanceof StartupError));
+  if (unexpected !== undefined) {
+    throw unexpected;
+  }
+  if (problems.length > 0) {
+    throw new StartupError(problems, { cause: failures[0] });
+  }
+  return await wanted;
 }
 
 async function sourceSpec(

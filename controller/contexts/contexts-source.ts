@@ -28,27 +28,12 @@ export interface ContextsSourceOptions {
  */
 export class ContextsSource {
   readonly #options: ContextsSourceOptions;
+  #hasUsable = false;
   #lastProblem: string | undefined;
   #problemsShown = new Map<string, string>();
 
   constructor(options: ContextsSourceOptions) {
     this.#options = options;
-  }
-
-  /**
-   * Throws StartupError when a kubeconfig file is missing or unusable at the start: somebody is there to mend it. A
-   * Secret may come later.
-   */
-  async check(): Promise<void> {
-    const { setting } = this.#options;
-    if (setting.from === 'secret') {
-      return;
-    }
-    parseForStart(
-      '--contexts-kubeconfig',
-      setting.path,
-      await readForStart('--contexts-kubeconfig', setting.path),
-    );
   }
 
   /** Follows the kubeconfig until the signal aborts. */
@@ -88,6 +73,18 @@ export class ContextsSource {
       this.#complain('the kubeconfig cannot be used', undefined, error.problems);
       return;
     }
+    const unusable = contexts.flatMap((context) => ('problem' in context ? [context] : []));
+    if (this.#hasUsable && unusable.length === contexts.length) {
+      // A file that is being written can end before its users, which come last: that is no wish to lose every target.
+      onRead('refused');
+      this.#complain(
+        'none of its contexts can be used',
+        undefined,
+        unusable.map(({ name, problem }) => `context "${name}": ${problem}`),
+      );
+      return;
+    }
+    this.#hasUsable = unusable.length < contexts.length;
     onRead('accepted');
     this.#lastProblem = undefined;
     logger.info('kubeconfig with the target contexts read', { contexts: contexts.map(({ name }) => name) });
@@ -123,6 +120,17 @@ export class ContextsSource {
         }
       }
     }
+  }
+}
+
+/**
+ * Throws StartupError when a kubeconfig file is missing or unusable at the start: somebody is there to mend it. A
+ * Secret may come later.
+ */
+export async function checkContexts(setting: ContextsSetting): Promise<void> {
+  if (setting.from === 'file') {
+    const flag = '--contexts-kubeconfig';
+    parseForStart(flag, setting.path, await readForStart(flag, setting.path));
   }
 }
 

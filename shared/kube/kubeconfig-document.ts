@@ -71,7 +71,7 @@ const isDocument = ajv.compile<{
   required: ['contexts'],
   properties: {
     'current-context': { type: ['string', 'null'] },
-    contexts: { type: 'array', minItems: 1 },
+    contexts: { type: 'array' },
     clusters: optionalList,
     users: optionalList,
   },
@@ -121,6 +121,15 @@ const isUser = ajv.compile<UserFields>({
  */
 export function readKubeconfigDocument(source: string): KubeconfigDocument {
   const document = parseYaml(source);
+  if (!isRecord(document)) {
+    throw new KubeconfigError([
+      'it is no kubeconfig: a kubeconfig is a YAML mapping with contexts, clusters and users',
+    ]);
+  }
+  const contexts = document['contexts'] ?? [];
+  if (Array.isArray(contexts) && contexts.length === 0) {
+    throw new KubeconfigError(['it has no contexts: add at least one, with its cluster and its user']);
+  }
   if (!isDocument(document)) {
     throw new KubeconfigError(sentences('the document', isDocument.errors));
   }

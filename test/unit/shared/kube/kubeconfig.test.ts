@@ -236,11 +236,11 @@ describe('a context that cannot be used is named, and the others go on', () => {
 
 describe('a document that cannot be used at all', () => {
   test.each([
-    ['', /must be object/],
-    ['- a', /must be object/],
-    ['contexts:', /contexts must be array/],
-    ['contexts: []', /contexts must NOT have fewer than 1 items/],
-    ['clusters: []', /must have required property 'contexts'/],
+    ['', /it is no kubeconfig/],
+    ['- a', /it is no kubeconfig/],
+    ['contexts:', /it has no contexts/],
+    ['contexts: []', /it has no contexts/],
+    ['clusters: []', /it has no contexts/],
     ['token: CANARY\n  x: [CANARY', /not YAML at line 2/],
     ['contexts: *CANARY', /alias/],
     ['contexts: 1\nclusters: 2\nusers: 3', /contexts.*clusters.*users/],
