@@ -1,0 +1,128 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  formatOrigin,
+  type Origin,
+  originLabels,
+  ownershipOf,
+  parseOrigin,
+} from '../../../../controller/copy/origin.ts';
+import { cluster, keys } from '../arbitraries.ts';
+
+const filled = fc.string({ unit: 'binary', minLength: 1, maxLength: 8 });
+
+const origins: fc.Arbitrary<Origin> = fc.record(
+  {
+    namespace: filled,
+    name: filled,
+    uid: filled,
+    resourceVersion: filled,
+    clusterUID: filled,
+    context: filled,
+    stamp: filled,
+    labels: fc.array(filled, { maxLength: 3 }),
+    annotations: fc.array(filled, { maxLength: 3 }),
+  },
+  { requiredKeys: ['namespace', 'name', 'uid', 'resourceVersion'], noNullPrototype: true },
+);
+
+describe('the origin annotation', () => {
+  it('reads back what was written', () => {
+    fc.assert(
+      fc.property(origins, (origin) => {
+        expect(parseOrigin(formatOrigin(origin))).toEqual(origin);
+      }),
+    );
+  });
+
+  it("begins with Kubed's four fields in its order", () => {
+    fc.assert(
+      fc.property(origins, (origin) => {
+        const written: unknown = JSON.parse(formatOrigin(origin));
+        expect(Object.keys(Object(written)).slice(0, 4)).toEqual([
+          'namespace',
+          'name',
+          'uid',
+          'resourceVersion',
+        ]);
+      }),
+    );
+    expect(
+      formatOrigin({ namespace: 'demo', name: 'omni', uid: 'u', resourceVersion: '105', clusterUID: 'c' }),
+    ).toBe('{"namespace":"demo","name":"omni","uid":"u","resourceVersion":"105","clusterUID":"c"}');
+  });
+
+  it('is never a reason to fail, whatever stands there', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), fc.jsonValue().map(String)), (text) => {
+        const origin = parseOrigin(text);
+        expect(origin === undefined || (origin.namespace !== '' && origin.name !== '')).toBe(true);
+      }),
+    );
+  });
+
+  it('survives fields of any type, and keeps only those it understands', () => {
+    const fields = [
+      'uid',
+      'resourceVersion',
+      'clusterUID',
+      'context',
+      'stamp',
+      'labels',
+      'annotations',
+      'new',
+    ];
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...fields), fc.jsonValue()), (rest) => {
+        const origin = parseOrigin(JSON.stringify({ namespace: 'demo', name: 'omni', ...rest }));
+        expect(origin).toMatchObject({ namespace: 'demo', name: 'omni' });
+        expect(origin).not.toHaveProperty('new');
+        expect([typeof origin?.uid, typeof origin?.resourceVersion]).toEqual(['string', 'string']);
+        for (const name of [...(origin?.labels ?? []), ...(origin?.annotations ?? [])]) {
+          expect(typeof name).toBe('string');
+        }
+      }),
+    );
+  });
+
+  it.each(['null', '[]', '{}', '"demo"', '{"namespace":"demo"}', '{"namespace":"","name":"omni"}', '{'])(
+    'names no source in %s',
+    (text) => {
+      expect(parseOrigin(text)).toBeUndefined();
+    },
+  );
+});
+
+describe('ownership', () => {
+  const meta = (labels: Readonly<Record<string, string>>): { name: string; labels: typeof labels } => ({
+    name: 'omni',
+    labels,
+  });
+  const full = originLabels(keys, { namespace: 'demo', name: 'omni' }, cluster.name);
+  const origin = { namespace: 'demo', name: 'omni', uid: 'u', resourceVersion: '1' };
+
+  it('is not conferred by labels', () => {
+    expect(ownershipOf(meta(full), undefined, keys, cluster)).toBe('foreign');
+  });
+
+  it('follows from the uid of the source cluster alone where that is recorded', () => {
+    fc.assert(
+      fc.property(origins, fc.boolean(), (given, labelled) => {
+        const labels = labelled ? full : {};
+        const own = ownershipOf(meta(labels), { ...given, clusterUID: cluster.uid }, keys, cluster);
+        expect(own).toBe('ours');
+        const other = ownershipOf(meta(labels), { ...given, clusterUID: 'another' }, keys, cluster);
+        expect(other).toBe('foreign');
+      }),
+    );
+  });
+
+  it('of a copy without that uid follows from the cluster label', () => {
+    expect(ownershipOf(meta(full), origin, keys, cluster)).toBe('kubed');
+    expect(ownershipOf(meta({ ...full, [keys.originCluster]: 'other' }), origin, keys, cluster)).toBe(
+      'foreign',
+    );
+    expect(ownershipOf(meta({}), origin, keys, cluster)).toBe('foreign');
+    expect(ownershipOf({ name: 'omni' }, origin, keys, cluster)).toBe('foreign');
+  });
+});

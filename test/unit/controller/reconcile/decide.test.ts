@@ -1,0 +1,148 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
+import { type Decision, decide, winnerOf } from '../../../../controller/reconcile/decide.ts';
+import type { Facts } from '../../../../controller/reconcile/facts.ts';
+import { facts, standings } from './facts-arbitrary.ts';
+
+const runs = { numRuns: 2_000 };
+const writes: ReadonlySet<Decision['action']> = new Set(['create', 'update', 'adopt', 'delete']);
+
+function ownershipOf({ standing }: Facts): CopyRecord['ownership'] | undefined {
+  return typeof standing === 'string' ? undefined : standing.ownership;
+}
+
+describe('whatever the facts, a decision', () => {
+  it('changes nothing while it is unknown what stands there', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const decision = decide({ ...given, standing: 'unlisted' });
+        expect(decision).toEqual({ action: 'wait', reason: 'TargetNotListed' });
+      }),
+      runs,
+    );
+  });
+
+  it('never writes or deletes what is not ours', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        fc.pre(ownershipOf(given) === 'foreign');
+        expect(writes.has(decide(given).action)).toBe(false);
+      }),
+      runs,
+    );
+  });
+
+  it('deletes only an unclaimed copy of ours that a live read of its source released', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const proven =
+          given.claims.length === 0 && ownershipOf(given) === 'ours' && given.release?.released === true;
+        expect(decide(given).action === 'delete').toBe(proven);
+      }),
+      runs,
+    );
+  });
+
+  it('creates only where nothing stands, and never for a claim that may only update', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const decision = decide(given);
+        if (decision.action === 'create') {
+          expect(given.standing).toBe('absent');
+          expect(decision.claim.updateOnly).toBe(false);
+        }
+      }),
+      runs,
+    );
+  });
+
+  it('takes a copy from another source only when a live read showed that it let go', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const decision = decide(given);
+        if (decision.action !== 'update' && decision.action !== 'adopt') {
+          return;
+        }
+        const { origin } = decision.standing;
+        const { namespace, name } = decision.claim.source;
+        const same = origin?.namespace === namespace && origin.name === name;
+        expect(same || given.release?.released === true).toBe(true);
+      }),
+      runs,
+    );
+  });
+
+  it('writes for the winner, from content that was read', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const decision = decide(given);
+        if (decision.action === 'create' || decision.action === 'update' || decision.action === 'adopt') {
+          expect(decision.claim).toBe(winnerOf(given));
+          expect(given.source).toEqual({ state: 'read', source: decision.source });
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("takes over Kubed's copies instead of updating them, and deletes none of them", () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        fc.pre(ownershipOf(given) === 'kubed');
+        expect(['update', 'create', 'delete']).not.toContain(decide(given).action);
+      }),
+      runs,
+    );
+  });
+
+  it('is the same for the same facts, whatever the order of the claims', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        fc.pre(
+          new Set(given.claims.map(({ source, context }) => `${source.uid} ${context}`)).size ===
+            given.claims.length,
+        );
+        const decision = decide(given);
+        expect(decide(structuredClone(given))).toEqual(decision);
+        expect(decide({ ...given, claims: given.claims.toReversed() })).toEqual(decision);
+      }),
+      runs,
+    );
+  });
+
+  it('asks for a fact only while it is missing, so that gathering comes to an end', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const decision = decide(given);
+        if (decision.action !== 'gather') {
+          return;
+        }
+        const { standing } = given;
+        const missing = {
+          source: given.source === undefined,
+          release: given.release === undefined,
+          standing: typeof standing !== 'string' && standing.stamp === undefined,
+        };
+        expect(missing[decision.fact]).toBe(true);
+      }),
+      runs,
+    );
+  });
+});
+
+it('lets an object alone that nobody claims, unless it is ours', () => {
+  fc.assert(
+    fc.property(standings, (standing) => {
+      fc.pre(standing !== 'unlisted' && (standing === 'absent' || standing.ownership !== 'ours'));
+      const given: Facts = {
+        target: { kind: 'ConfigMap', namespace: 'team', name: 'omni' },
+        claims: [],
+        standing,
+        versionsTrusted: true,
+        release: { released: true, reason: 'SourceDeleted' },
+      };
+      expect(decide(given).action).toBe('leave');
+    }),
+  );
+});

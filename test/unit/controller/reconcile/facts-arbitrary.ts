@@ -1,0 +1,108 @@
+import * as fc from 'fast-check';
+import type { Claim } from '../../../../controller/claims/claim.ts';
+import type { TargetRef } from '../../../../controller/claims/target-ref.ts';
+import type { SourceContent } from '../../../../controller/copy/build-copy.ts';
+import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
+import type { Facts, Release, SourceReading, Standing } from '../../../../controller/reconcile/facts.ts';
+import { aSource, cluster, versions } from '../arbitraries.ts';
+
+export const target: TargetRef = { kind: 'ConfigMap', namespace: 'team', name: 'omni' };
+
+const sourceNamespaces = ['demo', 'team', 'other'];
+const contexts = ['c1', 'c2'];
+const stamps = ['stamp-1', 'stamp-2'];
+
+export const claimsArbitrary: fc.Arbitrary<Claim> = fc
+  .record({
+    namespace: fc.constantFrom(...sourceNamespaces),
+    generation: fc.constantFrom('1', '2'),
+    resourceVersion: versions,
+    creationTimestamp: fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'),
+    context: fc.constantFrom(...contexts),
+    updateOnly: fc.boolean(),
+  })
+  .map(({ namespace, generation, resourceVersion, creationTimestamp, context, updateOnly }) => ({
+    source: aSource({
+      namespace,
+      uid: `uid-${namespace}-${generation}`,
+      resourceVersion,
+      creationTimestamp,
+    }),
+    context,
+    cluster: 'cluster-1',
+    target,
+    updateOnly,
+  }));
+
+const contents: fc.Arbitrary<SourceContent> = fc.record({
+  namespace: fc.constantFrom(...sourceNamespaces),
+  name: fc.constant('omni'),
+  uid: fc.constantFrom('uid-demo-1', 'uid-team-1'),
+  resourceVersion: versions,
+  content: fc.constant({
+    data: undefined,
+    binaryData: undefined,
+    type: undefined,
+    immutable: false,
+    labels: {},
+    annotations: {},
+  }),
+  stamp: fc.constantFrom(...stamps),
+});
+
+const readings: fc.Arbitrary<SourceReading> = fc.oneof(
+  contents.map((source) => ({ state: 'read', source }) as const),
+  fc.constant({ state: 'changing' } as const),
+  fc.constant({ state: 'special' } as const),
+);
+
+export const releases: fc.Arbitrary<Release> = fc.oneof(
+  fc
+    .constantFrom('SourceDeleted' as const, 'AnnotationRemoved' as const, 'ContextDelisted' as const)
+    .map((reason) => ({ released: true, reason }) as const),
+  fc
+    .constantFrom(
+      'StillListed' as const,
+      'ListInvalid' as const,
+      'ContextMoved' as const,
+      'ContextUnidentified' as const,
+    )
+    .map((reason) => ({ released: false, reason }) as const),
+);
+
+const records: fc.Arbitrary<CopyRecord> = fc.record({
+  uid: fc.constant('uid-copy'),
+  resourceVersion: versions,
+  ownership: fc.constantFrom('ours', 'kubed', 'foreign'),
+  origin: fc.option(
+    fc.record({
+      namespace: fc.constantFrom(...sourceNamespaces),
+      name: fc.constant('omni'),
+      uid: fc.constantFrom('uid-demo-1', 'uid-team-1', 'uid-other-2'),
+      resourceVersion: versions,
+      clusterUID: fc.constant(cluster.uid),
+      context: fc.constantFrom(...contexts),
+      stamp: fc.constantFrom(...stamps),
+    }),
+    { nil: undefined },
+  ),
+  labelled: fc.boolean(),
+  stamp: fc.constantFrom(undefined, ...stamps),
+  additions: fc.constant(undefined),
+});
+
+export const standings: fc.Arbitrary<Standing> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant('unlisted' as const) },
+  { weight: 1, arbitrary: fc.constant('absent' as const) },
+  { weight: 6, arbitrary: records },
+);
+
+/** Any facts at all, also such as can hardly come together. */
+export const facts: fc.Arbitrary<Facts> = fc.record({
+  target: fc.constant(target),
+  claims: fc.array(claimsArbitrary, { maxLength: 3 }),
+  standing: standings,
+  versionsTrusted: fc.boolean(),
+  source: fc.option(readings, { nil: undefined }),
+  release: fc.option(releases, { nil: undefined }),
+});
