@@ -57,7 +57,7 @@ export function resolve(source: SourceRecord, circumstances: Circumstances, type
     unavailable: usable.flatMap(({ name, problem }) =>
       problem === undefined ? [] : [{ context: name, problem }],
     ),
-    conclusive: violations.length === 0 && contexts.every((context) => context.identified),
+    conclusive: !settling && violations.length === 0 && contexts.every((context) => context.identified),
     settling,
   };
 }
