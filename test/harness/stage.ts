@@ -74,7 +74,7 @@ export class Stage {
 
   /** The same without waiting. */
   launchController(flags: readonly string[] = ['--leader-elect=false']): Program {
-    const program = new Program([
+    return this.launch([
       'controller',
       '--cluster-name=hub',
       `--kubeconfig=${this.source.kubeconfigFile}`,
@@ -84,6 +84,11 @@ export class Stage {
       '--log-level=debug',
       ...flags,
     ]);
+  }
+
+  /** Starts `context-syncer ARGS`, and nothing besides. It ends with the test. */
+  launch(args: readonly string[]): Program {
+    const program = new Program(args);
     this.#programs.push(program);
     return program;
   }
