@@ -1,3 +1,4 @@
+import type { Catalog } from '../shared/catalog/catalog.ts';
 import type { Clock, Random } from '../shared/clock.ts';
 import type { Keys } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
@@ -36,6 +37,8 @@ export interface EngineOptions {
   /** The contexts in use at first; `useContexts` brings others. */
   readonly contexts: readonly ContextEntry[] | undefined;
   readonly reporter: Reporter;
+  /** Told of every catalog of contexts, for the webhook. */
+  readonly onCatalog: (catalog: Catalog) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -152,6 +155,9 @@ export class Engine {
     const { keys, ownNamespace, signal } = this.#options;
     this.#circumstances = { keys, ownNamespace, catalog: this.registry.catalog };
     const touched = this.#claims.resolveAll(this.#circumstances);
+    if (this.#hasContexts) {
+      this.#options.onCatalog(this.registry.catalog);
+    }
     if (!this.ready || signal.aborted) {
       return;
     }

@@ -12,6 +12,7 @@ import { runWithLease } from '../shared/kube/lease.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
+import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { ContextsSource, checkContexts, readForStart } from './contexts/contexts-source.ts';
 import { Engine } from './engine.ts';
 import { ControllerMetrics } from './observe/controller-metrics.ts';
@@ -163,6 +164,7 @@ class Controller {
       });
       this.#eventsDropped = () => recorder.dropped;
       const reporter = new Reporter({ events: recorder, logger, metrics: this.#metrics });
+      const catalog = new CatalogPublisher({ client, namespace, clock, random, logger });
       const engine = new Engine({
         source: {
           client,
@@ -176,6 +178,9 @@ class Controller {
         connect: this.#connect,
         contexts: this.#contexts,
         reporter,
+        onCatalog: (contexts) => {
+          catalog.publish(contexts);
+        },
         clock,
         random,
         logger,
@@ -184,7 +189,7 @@ class Controller {
       this.#engine = engine;
       this.#reporter = reporter;
       logger.info('propagation started', { clusterName, clusterUID: identified.uid });
-      await Promise.all([engine.run(), recorder.run(signal)]);
+      await Promise.all([engine.run(), recorder.run(signal), catalog.run(signal)]);
       logger.info('propagation stopped');
     } finally {
       this.#leading = false;

@@ -53,6 +53,7 @@ export class ContextLink {
   #state: LinkState = 'settling';
   #evidence: ClusterEvidence | undefined;
   #problem: string | undefined;
+  #downSince: number | undefined;
   #failures = 0;
 
   constructor(options: ContextLinkOptions) {
@@ -77,6 +78,11 @@ export class ContextLink {
   /** Why the cluster cannot be reached at present, as a sentence; undefined while it can. */
   get problem(): string | undefined {
     return this.#state === 'down' ? this.#problem : undefined;
+  }
+
+  /** Since when it cannot be reached, in milliseconds since the Unix epoch; undefined while it can. */
+  get downSince(): number | undefined {
+    return this.#downSince;
   }
 
   /** A request found no answer: look at once whether the cluster is still there. */
@@ -146,6 +152,9 @@ export class ContextLink {
           ...errorFields(error),
         });
       }
+    }
+    if (state !== this.#state) {
+      this.#downSince = state === 'down' ? this.#options.clock.now() : undefined;
     }
     this.#state = state;
     this.#problem = problem;

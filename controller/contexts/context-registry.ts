@@ -161,5 +161,6 @@ function contextOf(
     settling: link?.state === 'settling',
     isSource,
     problem: 'problem' in entry ? entry.problem : link?.problem,
+    unreachableSince: link?.downSince,
   };
 }

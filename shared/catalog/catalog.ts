@@ -20,6 +20,8 @@ export interface CatalogContext {
   readonly isSource: boolean;
   /** Why the context cannot be used at all, as a sentence; absent for a usable context. */
   readonly problem?: string | undefined;
+  /** Since when its cluster cannot be reached, in milliseconds since the Unix epoch; absent while it can. */
+  readonly unreachableSince?: number | undefined;
 }
 
 /** All contexts of the kubeconfig in use, by name. */

@@ -1,0 +1,144 @@
+import type { Catalog } from '../../shared/catalog/catalog.ts';
+import { catalogConfigMapName, catalogKey, formatCatalog } from '../../shared/catalog/document.ts';
+import type { Clock, Random } from '../../shared/clock.ts';
+import { backoffMs } from '../../shared/kube/backoff.ts';
+import type { KubeClient } from '../../shared/kube/client.ts';
+import { isApiError } from '../../shared/kube/errors.ts';
+import type { PayloadObject } from '../../shared/kube/object.ts';
+import { Reflector } from '../../shared/kube/reflector.ts';
+import { configMaps } from '../../shared/kube/resource.ts';
+import { errorFields } from '../../shared/log/error-fields.ts';
+import type { Logger } from '../../shared/logger.ts';
+import { Wakeup } from '../../shared/wakeup.ts';
+
+/** Milliseconds in which changes are gathered: a kubeconfig's contexts are reached one after the other. */
+const gatherMs = 100;
+/** Milliseconds between two looks without a reason. */
+const idleMs = 60_000;
+const backoff = { baseMs: 500, maxMs: 5_000 };
+
+export interface CatalogPublisherOptions {
+  readonly client: KubeClient;
+  /** The program's own namespace. */
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * Keeps the catalog published as a ConfigMap, for the webhook. It is written when it differs from what stands there,
+ * so that it heals when somebody edits or deletes it, and an unchanged one costs nothing.
+ */
+export class CatalogPublisher {
+  readonly #options: CatalogPublisherOptions;
+  readonly #wakeup: Wakeup;
+  #wanted: string | undefined;
+  /** Undefined until it was listed; null when it does not exist. */
+  #standing: PayloadObject | null | undefined;
+  #failing = false;
+
+  constructor(options: CatalogPublisherOptions) {
+    this.#options = options;
+    this.#wakeup = new Wakeup(options.clock);
+  }
+
+  /** Takes the catalog that is to be published from now on. */
+  publish(catalog: Catalog): void {
+    this.#wanted = formatCatalog(catalog);
+    this.#wakeup.wake();
+  }
+
+  /** Publishes until the signal aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#follow().run(signal), this.#write(signal)]);
+  }
+
+  #follow(): Reflector<PayloadObject, PayloadObject> {
+    const see = (object: PayloadObject | null): void => {
+      this.#standing = object;
+      this.#wakeup.wake();
+    };
+    return new Reflector({
+      ...this.#options,
+      resource: configMaps,
+      fieldSelector: `metadata.name=${catalogConfigMapName}`,
+      firstListShape: 'full',
+      shape: 'full',
+      handler: {
+        project: (object) => object,
+        replaced: ([object]) => {
+          see(object ?? null);
+        },
+        event: ({ type, object }) => {
+          see(type === 'DELETED' ? null : object);
+        },
+        failed: (error) => {
+          this.#failed(error);
+        },
+      },
+    });
+  }
+
+  async #write(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      await this.#wakeup.sleep(failures === 0 ? idleMs : backoffMs(failures, backoff, random), signal);
+      await clock.sleep(gatherMs, signal);
+      failures = signal.aborted || (await this.#level(signal)) ? 0 : failures + 1;
+    }
+  }
+
+  /** Yields false when it should be tried again soon. */
+  async #level(signal: AbortSignal): Promise<boolean> {
+    const { client, namespace, logger } = this.#options;
+    const standing = this.#standing;
+    if (
+      this.#wanted === undefined ||
+      standing === undefined ||
+      standing?.data?.[catalogKey] === this.#wanted
+    ) {
+      return true;
+    }
+    const object: PayloadObject = {
+      apiVersion: 'v1',
+      kind: configMaps.kind,
+      metadata: {
+        ...standing?.metadata,
+        name: catalogConfigMapName,
+        namespace,
+        labels: { ...standing?.metadata.labels, 'app.kubernetes.io/name': 'context-syncer' },
+      },
+      data: { [catalogKey]: this.#wanted },
+    };
+    try {
+      this.#standing = await (standing === null
+        ? client.create(configMaps, object, { signal })
+        : client.update(configMaps, object, { signal }));
+      if (this.#failing) {
+        logger.info('catalog of contexts is published again', { namespace, configMap: catalogConfigMapName });
+      }
+      this.#failing = false;
+      return true;
+    } catch (error) {
+      // Somebody else wrote it; the watch tells what stands there now.
+      if (!isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound')) {
+        this.#failed(error);
+      }
+      return false;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#failing) {
+      const { logger, namespace } = this.#options;
+      logger.warn('catalog of contexts cannot be published, the webhook keeps an older one', {
+        namespace,
+        configMap: catalogConfigMapName,
+        ...errorFields(error),
+      });
+    }
+    this.#failing = true;
+  }
+}
