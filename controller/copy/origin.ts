@@ -101,7 +101,8 @@ export interface SourceCluster {
  * Whose an object on a target is.
  * - `ours`: its origin annotation names our source cluster by uid.
  * - `kubed`: its origin annotation has no cluster uid (Kubed wrote it) and the cluster label is our name.
- * - `foreign`: anything else, whatever labels it carries.
+ * - `foreign`: anything else, whatever labels it carries. Copies bear their source's name: under another name it is a
+ *   clone that somebody made of a copy, marks and all, and it is theirs.
  */
 export type Ownership = 'ours' | 'kubed' | 'foreign';
 
@@ -111,7 +112,7 @@ export function ownershipOf(
   keys: Keys,
   cluster: SourceCluster,
 ): Ownership {
-  if (origin === undefined) {
+  if (origin === undefined || origin.name !== meta.name) {
     return 'foreign';
   }
   if (origin.clusterUID !== undefined) {

@@ -108,13 +108,19 @@ describe('ownership', () => {
   it('follows from the uid of the source cluster alone where that is recorded', () => {
     fc.assert(
       fc.property(origins, fc.boolean(), (given, labelled) => {
-        const labels = labelled ? full : {};
-        const own = ownershipOf(meta(labels), { ...given, clusterUID: cluster.uid }, keys, cluster);
+        const copy = { name: given.name, labels: labelled ? full : {} };
+        const own = ownershipOf(copy, { ...given, clusterUID: cluster.uid }, keys, cluster);
         expect(own).toBe('ours');
-        const other = ownershipOf(meta(labels), { ...given, clusterUID: 'another' }, keys, cluster);
+        const other = ownershipOf(copy, { ...given, clusterUID: 'another' }, keys, cluster);
         expect(other).toBe('foreign');
       }),
     );
+  });
+
+  it('is not passed on to a clone under another name', () => {
+    const clone = { name: 'omni-backup', labels: full };
+    expect(ownershipOf(clone, { ...origin, clusterUID: cluster.uid }, keys, cluster)).toBe('foreign');
+    expect(ownershipOf(clone, origin, keys, cluster)).toBe('foreign');
   });
 
   it('of a copy without that uid follows from the cluster label', () => {
