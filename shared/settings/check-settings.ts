@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv';
-import { describeValue, type GivenSetting, quoted, writtenAs } from './given-setting.ts';
 import { nearestName } from '../nearest-name.ts';
+import { describeValue, type GivenSetting, quoted, writtenAs } from './given-setting.ts';
 import { exclusiveGroups, flagOf, type SettingsTable } from './setting.ts';
 import { compileSettingsSchema } from './settings-schema.ts';
 

@@ -1,6 +1,6 @@
 import { listenAddress } from './listen-address.ts';
 import type { SettingsTable } from './setting.ts';
-import { choice, dnsSubdomain, filePath, namespaceName, trueOrFalse } from './value-type.ts';
+import { choice, dnsSubdomain, filePath, namespaceName } from './value-type.ts';
 
 /** Settings that mean the same in every command which serves a cluster. Spread them into the command's own table. */
 export const commonSettings = {
@@ -21,12 +21,6 @@ export const commonSettings = {
     placeholder: 'PREFIX',
     description: 'Prefix of all annotations and labels, as in PREFIX/sync-contexts.',
     default: 'kubed.appscode.com',
-  },
-  leaderElect: {
-    type: trueOrFalse,
-    placeholder: 'true|false',
-    description: 'Work only while holding the Lease, so that several replicas can stand by.',
-    default: 'true',
   },
   metricsAddress: {
     type: listenAddress,

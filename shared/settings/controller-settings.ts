@@ -1,7 +1,7 @@
 import { commonSettings } from './common-settings.ts';
 import { type SecretReference, secretReference } from './secret-reference.ts';
 import type { SettingsTable, SettingValues } from './setting.ts';
-import { filePath, labelValue } from './value-type.ts';
+import { filePath, labelValue, trueOrFalse } from './value-type.ts';
 
 /** The settings of `context-syncer controller`. */
 export const controllerSettingsTable = {
@@ -22,6 +22,12 @@ export const controllerSettingsTable = {
     placeholder: 'SECRET',
     description: 'The same from a Secret on the source cluster, read and watched through its API.',
     exactlyOneOf: 'contexts',
+  },
+  leaderElect: {
+    type: trueOrFalse,
+    placeholder: 'true|false',
+    description: 'Work only while holding the Lease, so that several replicas can stand by.',
+    default: 'true',
   },
   ...commonSettings,
 } as const satisfies SettingsTable;
