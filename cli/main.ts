@@ -6,6 +6,7 @@ import { systemClock } from '../shared/clock.ts';
 import { controllerCommand } from './controller-command.ts';
 import { programVersion } from './program-version.ts';
 import { runProgram } from './run-program.ts';
+import { webhookCommand } from './webhook-command.ts';
 
 const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
 
@@ -23,7 +24,7 @@ const status = await runProgram(
     readFile: (path) => readFile(path, 'utf8'),
     exit: (status) => process.exit(status),
   },
-  [controllerCommand],
+  [controllerCommand, webhookCommand],
 );
 // Ended here and now: a connection or a timer that something forgot would keep a stopped process alive.
 process.exit(status);

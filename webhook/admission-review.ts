@@ -1,0 +1,182 @@
+import { Ajv } from 'ajv';
+import { isRecord } from '../shared/is-record.ts';
+
+/** The only version that is spoken; `admissionReviewVersions` of the webhook configuration must name it. */
+export const reviewApiVersion = 'admission.k8s.io/v1';
+
+/** As much of an object under review as the rules look at. The API server may send null for what is not there. */
+export interface ReviewedObject {
+  readonly metadata?: {
+    readonly name?: string | null;
+    readonly namespace?: string | null;
+    readonly annotations?: Readonly<Record<string, string>> | null;
+  } | null;
+  /** A Secret's type. */
+  readonly type?: string | null;
+}
+
+/** The `request` of an AdmissionReview, as far as it is used. */
+export interface AdmissionRequest {
+  readonly uid: string;
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+  /** Absent where the API server is to make it up from `generateName`. */
+  readonly name?: string | null;
+  readonly namespace?: string | null;
+  /** Null for DELETE. */
+  readonly object?: ReviewedObject | null;
+  /** Null for CREATE. */
+  readonly oldObject?: ReviewedObject | null;
+}
+
+/** One cause of a refusal, for machines. */
+export interface StatusCause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field: string;
+}
+
+/** The `response` of an AdmissionReview. */
+export interface AdmissionResponse {
+  readonly uid: string;
+  readonly allowed: boolean;
+  /** For a refusal. It has no `reason`: with one, kubectl prints the causes only and drops the message. */
+  readonly status?: {
+    readonly code: number;
+    readonly message: string;
+    readonly details?: {
+      readonly kind: string;
+      readonly name: string;
+      readonly causes: readonly StatusCause[];
+    };
+  };
+  readonly warnings?: readonly string[];
+}
+
+/** A body that is no AdmissionReview of the version we speak. Its message holds nothing of the body's values. */
+export class ReviewError extends Error {
+  override readonly name = 'ReviewError';
+}
+
+const text = { type: 'string' };
+const textOrNull = { type: 'string', nullable: true };
+
+const objectSchema = {
+  type: 'object',
+  nullable: true,
+  properties: {
+    metadata: {
+      type: 'object',
+      nullable: true,
+      properties: {
+        name: textOrNull,
+        namespace: textOrNull,
+        annotations: { type: 'object', nullable: true, additionalProperties: text },
+      },
+    },
+    type: textOrNull,
+  },
+};
+
+const requestSchema = {
+  type: 'object',
+  required: ['uid', 'kind', 'operation'],
+  properties: {
+    uid: { type: 'string', minLength: 1 },
+    kind: {
+      type: 'object',
+      required: ['group', 'version', 'kind'],
+      properties: { group: text, version: text, kind: text },
+    },
+    operation: { enum: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] },
+    name: textOrNull,
+    namespace: textOrNull,
+    object: objectSchema,
+    oldObject: objectSchema,
+  },
+};
+
+const responseSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['uid', 'allowed'],
+  properties: {
+    uid: { type: 'string', minLength: 1 },
+    allowed: { type: 'boolean' },
+    status: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['code', 'message'],
+      properties: {
+        code: { type: 'integer', minimum: 400, maximum: 599 },
+        message: { type: 'string', minLength: 1 },
+        details: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['kind', 'name', 'causes'],
+          properties: {
+            kind: text,
+            name: text,
+            causes: {
+              type: 'array',
+              items: {
+                type: 'object',
+                additionalProperties: false,
+                required: ['reason', 'message', 'field'],
+                properties: { reason: text, message: text, field: text },
+              },
+            },
+          },
+        },
+      },
+    },
+    // More than 256 characters are cut by the API server, 120 are what the Kubernetes documentation recommends.
+    warnings: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 120 } },
+  },
+  // A refusal says why; an allowed object has nothing to say but warnings.
+  if: { properties: { allowed: { const: false } } },
+  // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+  then: { required: ['status'] },
+  else: { not: { required: ['status'] } },
+};
+
+/** Reads and writes AdmissionReviews. */
+export interface ReviewFormat {
+  /** The request in a parsed body. @throws ReviewError */
+  read(body: unknown): AdmissionRequest;
+  /** The answer as JSON. @throws TypeError for a response that the API server would not understand */
+  write(response: AdmissionResponse): string;
+}
+
+export function reviewFormat(): ReviewFormat {
+  const ajv = new Ajv({ strictRequired: false });
+  const isRequest = ajv.compile<AdmissionRequest>(requestSchema);
+  const isResponse = ajv.compile<AdmissionResponse>(responseSchema);
+  return {
+    read(body) {
+      if (!isRecord(body) || body['kind'] !== 'AdmissionReview') {
+        throw new ReviewError('the body must be an AdmissionReview');
+      }
+      if (body['apiVersion'] !== reviewApiVersion) {
+        throw new ReviewError(
+          `the apiVersion of an AdmissionReview must be ${reviewApiVersion}: set admissionReviewVersions of the webhook configuration to [v1]`,
+        );
+      }
+      const request: unknown = body['request'];
+      if (!isRequest(request)) {
+        const [error] = isRequest.errors ?? [];
+        throw new ReviewError(
+          `the AdmissionReview is malformed: request${error?.instancePath ?? ''} ${error?.message ?? ''}`,
+        );
+      }
+      return request;
+    },
+    write(response) {
+      if (!isResponse(response)) {
+        const [error] = isResponse.errors ?? [];
+        throw new TypeError(`malformed response: ${error?.instancePath ?? ''} ${error?.message ?? ''}`);
+      }
+      return JSON.stringify({ apiVersion: reviewApiVersion, kind: 'AdmissionReview', response });
+    },
+  };
+}

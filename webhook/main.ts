@@ -1,0 +1,223 @@
+import type { RequestListener } from 'node:http';
+import { CertDir } from '../certs/cert-dir.ts';
+import { CertificateManager } from '../certs/certificate-manager.ts';
+import { systemKeyMaterial } from '../certs/key-material.ts';
+import type { ServingCertificates } from '../certs/serving-certificates.ts';
+import type { Clock, Random } from '../shared/clock.ts';
+import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
+import type { HealthCheck } from '../shared/http/health-route.ts';
+import { type Keys, keysOf } from '../shared/keys.ts';
+import type { KubeClient } from '../shared/kube/client.ts';
+import { connect } from '../shared/kube/connection.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { WebhookSettings } from '../shared/settings/webhook-settings.ts';
+import { type AdmissionRequest, type AdmissionResponse, reviewFormat } from './admission-review.ts';
+import { BodyBudget } from './body-budget.ts';
+import { CatalogWatch } from './catalog-watch.ts';
+import { ConfigurationWatch } from './configuration-watch.ts';
+import { ownCluster } from './own-cluster.ts';
+import { refusalReasons, review } from './review.ts';
+import { maxBodyBytes, reviewApp, reviewPath } from './review-app.ts';
+import { WebhookServer } from './server.ts';
+import { WebhookMetrics } from './webhook-metrics.ts';
+
+/** Bodies up to this many bytes are ordinary: most ConfigMaps and Secrets are far smaller. */
+const smallBodyBytes = 128 * 1024;
+/** Shorter than the `timeoutSeconds` of the configuration, so that whoever waits in vain is told so. */
+const maxBodyWaitMs = 2_000;
+const maxBodiesWaiting = 256;
+
+/** What the process gives to the webhook. */
+export interface WebhookEnvironment {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts when the process is asked to stop. */
+  readonly signal: AbortSignal;
+  readonly version: string;
+  readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
+}
+
+/**
+ * Runs the webhook until the signal aborts, then drains it. Throws StartupError for input that nobody can work with: a
+ * kubeconfig that is missing or unusable, an address that is taken. Everything that can heal is waited for.
+ */
+export async function runWebhook(settings: WebhookSettings, environment: WebhookEnvironment): Promise<void> {
+  const { logger, clock, inCluster, version } = environment;
+  const spec = await ownCluster(settings.kubeconfig, inCluster);
+  const client = connect(spec, { clock, logger, userAgent: `context-syncer/${version}` });
+  try {
+    await new Webhook(settings, environment, client).run();
+  } finally {
+    await client.close();
+  }
+}
+
+/** The parts of one webhook process, and what they know of each other. */
+class Webhook {
+  readonly #settings: WebhookSettings;
+  readonly #environment: WebhookEnvironment;
+  readonly #keys: Keys;
+  readonly #server: WebhookServer;
+  readonly #catalog: CatalogWatch;
+  readonly #configuration: ConfigurationWatch;
+  readonly #certificates: ServingCertificates;
+  readonly #metrics: WebhookMetrics;
+
+  constructor(settings: WebhookSettings, environment: WebhookEnvironment, client: KubeClient) {
+    const { namespace, webhookConfiguration } = settings;
+    this.#settings = settings;
+    this.#environment = environment;
+    this.#keys = keysOf(settings.annotationPrefix);
+    this.#server = new WebhookServer({ ...environment, address: settings.listen });
+    this.#metrics = this.#makeMetrics();
+    this.#catalog = new CatalogWatch({
+      ...environment,
+      client,
+      namespace,
+      onRead: (result) => {
+        this.#metrics.catalogRead(result);
+      },
+    });
+    this.#configuration = new ConfigurationWatch({
+      ...environment,
+      client,
+      name: webhookConfiguration,
+      keys: this.#keys,
+    });
+    this.#certificates = this.#makeCertificates(client);
+  }
+
+  async run(): Promise<void> {
+    const { logger, clock, signal } = this.#environment;
+    const app = reviewApp({
+      format: reviewFormat(),
+      answer: (request) => this.#answer(request),
+      budget: new BodyBudget({
+        totalBytes: 2 * maxBodyBytes,
+        smallBytes: smallBodyBytes,
+        maxWaitMs: maxBodyWaitMs,
+        maxWaiting: maxBodiesWaiting,
+        clock,
+      }),
+      draining: () => this.#server.draining,
+      logger,
+    });
+    const endpoints = await serveHealthAndMetrics({
+      ...this.#settings,
+      livez: [],
+      readyz: this.#readiness(),
+      metrics: this.#metrics.registry,
+      logger,
+    });
+    logger.info('health and metrics are served', {
+      healthPort: endpoints.healthPort,
+      metricsPort: endpoints.metricsPort,
+    });
+    const stopping = new AbortController();
+    try {
+      const port = await this.#server.listen(this.#measured(app));
+      logger.info('webhook is served', { port, path: reviewPath });
+      await this.#work(AbortSignal.any([signal, stopping.signal]));
+    } finally {
+      stopping.abort();
+      await endpoints.stop();
+    }
+  }
+
+  /** Until the signal aborts. The catalog in memory serves while the last answers are given. */
+  async #work(signal: AbortSignal): Promise<void> {
+    const drained = new Promise<void>((resolve, reject) => {
+      const drain = (): void => {
+        this.#server.drain().then(resolve, reject);
+      };
+      signal.addEventListener('abort', drain, { once: true });
+      if (signal.aborted) {
+        drain();
+      }
+    });
+    await Promise.all([
+      this.#catalog.run(signal),
+      this.#configuration.run(signal),
+      this.#certificates.run(signal),
+      drained,
+    ]);
+  }
+
+  #answer(request: AdmissionRequest): AdmissionResponse {
+    const response = review(request, {
+      keys: this.#keys,
+      ownNamespace: this.#settings.namespace,
+      contexts: this.#catalog.inUse,
+    });
+    if (!response.allowed) {
+      const reasons = refusalReasons(response);
+      this.#metrics.denied(reasons);
+      this.#environment.logger.info('object refused', {
+        kind: request.kind.kind,
+        namespace: request.namespace ?? '',
+        name: request.name ?? '',
+        operation: request.operation,
+        reasons,
+      });
+    }
+    return response;
+  }
+
+  #measured(handler: RequestListener): RequestListener {
+    const { clock } = this.#environment;
+    return (request, response) => {
+      const started = clock.monotonic();
+      const ended = this.#metrics.began(isReview(request.url) ? reviewPath : 'other');
+      response.once('close', () => {
+        ended(response.statusCode, (clock.monotonic() - started) / 1000);
+      });
+      handler(request, response);
+    };
+  }
+
+  #makeMetrics(): WebhookMetrics {
+    return new WebhookMetrics({
+      catalogCurrent: () => this.#catalog.current,
+      catalogAgeSeconds: () => this.#catalog.ageSeconds,
+      catalogContexts: () => {
+        const inUse = this.#catalog.inUse;
+        return 'catalog' in inUse ? inUse.catalog.contexts.size : undefined;
+      },
+      configurationProblems: () => this.#configuration.problems.length,
+      certificateExpiry: () => this.#certificates.expiry(),
+    });
+  }
+
+  #makeCertificates(client: KubeClient): ServingCertificates {
+    const { certDir, namespace, servingNames, webhookConfiguration } = this.#settings;
+    const onLeaf = (pair: { readonly certPem: string; readonly keyPem: string }): void => {
+      this.#server.setSecureContext(pair);
+    };
+    return certDir === undefined
+      ? new CertificateManager({
+          ...this.#environment,
+          client,
+          namespace,
+          configurationName: webhookConfiguration,
+          servingNames,
+          material: systemKeyMaterial,
+          onLeaf,
+        })
+      : new CertDir({ ...this.#environment, folder: certDir, onLeaf });
+  }
+
+  /** A missing catalog does not count: a webhook that is not ready could not even refuse with a reason. */
+  #readiness(): readonly HealthCheck[] {
+    return [
+      { name: 'serving', check: () => (this.#server.draining ? 'the webhook is stopping' : undefined) },
+      { name: 'certificate', check: () => this.#certificates.problem() },
+      { name: 'configuration', check: () => this.#configuration.problems[0] },
+    ];
+  }
+}
+
+/** The API server adds its time-out as a query. */
+function isReview(url = ''): boolean {
+  return url === reviewPath || url.startsWith(`${reviewPath}?`);
+}

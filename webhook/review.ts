@@ -1,0 +1,156 @@
+import type { Catalog } from '../shared/catalog/catalog.ts';
+import type { Keys } from '../shared/keys.ts';
+import { judge } from '../shared/rules/judge.ts';
+import type { Subject } from '../shared/rules/subject.ts';
+import type { ViolationReason } from '../shared/rules/violation.ts';
+import { parseContextList } from '../shared/sync-contexts.ts';
+import { type SyncedKind, syncedKinds } from '../shared/synced-kind.ts';
+import type { AdmissionRequest, AdmissionResponse, ReviewedObject } from './admission-review.ts';
+import { warningsOf } from './warnings.ts';
+
+/** The contexts that are known; where none ever were, a sentence that says what is missing and what to do. */
+export type CatalogInUse = { readonly catalog: Catalog } | { readonly missing: string };
+
+/** What a request is reviewed against. */
+export interface ReviewCircumstances {
+  readonly keys: Keys;
+  readonly ownNamespace: string;
+  readonly contexts: CatalogInUse;
+}
+
+/** Why an object is refused. */
+export type RefusalReason = ViolationReason | 'CatalogMissing';
+
+interface Refusal {
+  readonly reason: RefusalReason;
+  readonly message: string;
+}
+
+/** The object is as it should not be. */
+const unprocessable = 422;
+/** The object may be right; it cannot be told at present. */
+const unavailable = 503;
+/** As many sentences as a person still reads: an annotation can hold thousands of wrong names. */
+const maxSentences = 20;
+/** Characters of one sentence: a name can be as long as an annotation, 256 KiB. */
+const maxSentenceCharacters = 2_000;
+
+/**
+ * The verdict on one request. Pure, and total: whatever the API server sends gets an answer. Only a new or changed
+ * annotation can be refused, never its removal, so that nobody is kept from mending or taking away what is there.
+ * `deletionTimestamp` means nothing here: an object that waits for its finalizers is still copied.
+ */
+export function review(request: AdmissionRequest, circumstances: ReviewCircumstances): AdmissionResponse {
+  const { uid } = request;
+  const kind = syncedKindOf(request);
+  const key = circumstances.keys.syncContexts;
+  const value = annotation(request.object, key);
+  const gone = request.operation === 'DELETE' || value === undefined;
+  if (
+    kind === undefined ||
+    gone ||
+    (request.operation === 'UPDATE' && annotation(request.oldObject, key) === value)
+  ) {
+    return { uid, allowed: true };
+  }
+  const subject = subjectOf(request, kind, value, circumstances.keys);
+  const refusals = refusalsOf(subject, circumstances);
+  const warnings =
+    'catalog' in circumstances.contexts ? warningsOf(subject.list, circumstances.contexts.catalog) : [];
+  return {
+    uid,
+    ...(refusals.length === 0
+      ? { allowed: true }
+      : { allowed: false, status: statusOf(subject, refusals, circumstances.keys) }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+}
+
+/** The answer when reviewing itself failed: nobody knows whether the object is right, so it is refused. */
+export function failedReview(uid: string): AdmissionResponse {
+  return {
+    uid,
+    allowed: false,
+    status: {
+      code: 500,
+      message:
+        'context-syncer could not review the object because of an error of its own, which the log of its webhook shows; try again, and report it.',
+    },
+  };
+}
+
+/** Why a response refuses, for logs and metrics. */
+export function refusalReasons(response: AdmissionResponse): readonly string[] {
+  const reasons = response.status?.details?.causes.map(({ reason }) => reason) ?? [];
+  return response.allowed ? [] : [...new Set(reasons.length > 0 ? reasons : ['InternalError'])];
+}
+
+function syncedKindOf({ kind }: AdmissionRequest): SyncedKind | undefined {
+  return kind.group === '' ? syncedKinds.find(({ name }) => name === kind.kind) : undefined;
+}
+
+function annotation(object: ReviewedObject | null | undefined, key: string): string | undefined {
+  const annotations = object?.metadata?.annotations ?? {};
+  return Object.hasOwn(annotations, key) ? annotations[key] : undefined;
+}
+
+function subjectOf(request: AdmissionRequest, kind: SyncedKind, value: string, keys: Keys): Subject {
+  const { object } = request;
+  return {
+    kind: kind.name,
+    namespace: request.namespace ?? object?.metadata?.namespace ?? '',
+    name: (request.name === '' ? undefined : request.name) ?? object?.metadata?.name ?? '',
+    list: parseContextList(value),
+    isCopy: annotation(object, keys.origin) !== undefined,
+    type: object?.type ?? undefined,
+  };
+}
+
+function refusalsOf(subject: Subject, circumstances: ReviewCircumstances): readonly Refusal[] {
+  const { contexts } = circumstances;
+  if ('catalog' in contexts) {
+    return judge(subject, { ...circumstances, catalog: contexts.catalog });
+  }
+  // Without a catalog every name is unknown, which is no fault of the list; the other rules hold all the same.
+  const violations = judge(subject, { ...circumstances, catalog: { contexts: new Map() } });
+  return [
+    ...violations.filter(({ reason }) => reason !== 'UnknownContext'),
+    { reason: 'CatalogMissing', message: contexts.missing },
+  ];
+}
+
+function statusOf(
+  subject: Subject,
+  refusals: readonly Refusal[],
+  keys: Keys,
+): NonNullable<AdmissionResponse['status']> {
+  const shown = refusals.slice(0, maxSentences).map(({ reason, message }) => ({
+    reason,
+    message:
+      message.length <= maxSentenceCharacters
+        ? message
+        : `${message.slice(0, maxSentenceCharacters).toWellFormed()}…`,
+  }));
+  const object = `${subject.kind} ${subject.namespace}/${subject.name === '' ? '(no name yet)' : subject.name}`;
+  const [only] = shown;
+  const more = refusals.length - shown.length;
+  return {
+    code: refusals.every(({ reason }) => reason === 'CatalogMissing') ? unavailable : unprocessable,
+    message:
+      only !== undefined && refusals.length === 1
+        ? `${object}: ${only.message}`
+        : [
+            `${object} has ${refusals.length} problems:`,
+            ...shown.map(({ message }) => `- ${message}`),
+            ...(more > 0 ? [`- ${more} more problems are not shown.`] : []),
+          ].join('\n'),
+    details: {
+      kind: subject.kind,
+      name: subject.name,
+      causes: shown.map((refusal) => ({
+        ...refusal,
+        field: `metadata.annotations[${keys.syncContexts}]`,
+      })),
+    },
+  };
+}

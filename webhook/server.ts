@@ -1,0 +1,109 @@
+import type { RequestListener } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Clock } from '../shared/clock.ts';
+import { ListenError } from '../shared/http/listen-error.ts';
+import { errorFields } from '../shared/log/error-fields.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { ListenAddress } from '../shared/settings/listen-address.ts';
+
+/** Milliseconds until a TLS handshake, and then the headers of a request, are there. */
+const headersTimeoutMs = 5_000;
+/** Milliseconds until a whole request is there. The API server itself gives up after 30 s at the latest. */
+const requestTimeoutMs = 10_000;
+/** Node looks for late requests this often, in milliseconds; at its default of 30 s the two above would mean little. */
+const checkIntervalMs = 1_000;
+/** The API server's client closes idle connections after 90 s: it must be the one that does, or its next POST fails. */
+const keepAliveTimeoutMs = 120_000;
+const maxHeaderBytes = 16_384;
+/** While draining: milliseconds in which every answer ends its connection and new ones still come. */
+const lameDuckMs = 2_000;
+/** After that: milliseconds that answers under way get. */
+const drainMs = 8_000;
+
+export interface WebhookServerOptions {
+  readonly address: ListenAddress;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** HTTPS whose certificate can be changed while it serves. Without one, handshakes fail. */
+export class WebhookServer {
+  readonly #options: WebhookServerOptions;
+  #server: Server | undefined;
+  #draining = false;
+
+  constructor(options: WebhookServerOptions) {
+    this.#options = options;
+  }
+
+  /** The server is about to end: answers should end their connections. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Resolves to the port in use when it listens. @throws ListenError when the address cannot be used */
+  async listen(handler: RequestListener): Promise<number> {
+    const { address, logger } = this.#options;
+    const server = createServer(
+      {
+        headersTimeout: headersTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        handshakeTimeout: headersTimeoutMs,
+        connectionsCheckingInterval: checkIntervalMs,
+        keepAliveTimeout: keepAliveTimeoutMs,
+        maxHeaderSize: maxHeaderBytes,
+      },
+      handler,
+    );
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: NodeJS.ErrnoException): void => {
+        reject(new ListenError('listen', address, error.code ?? error.name));
+      };
+      server.once('error', fail);
+      server.listen({ host: address.host, port: address.port }, () => {
+        server.off('error', fail);
+        resolve();
+      });
+    });
+    server.on('error', (error) => {
+      logger.error('webhook server failed', errorFields(error));
+    });
+    server.on('tlsClientError', (error) => {
+      logger.debug('TLS handshake failed', errorFields(error));
+    });
+    this.#server = server;
+    const bound = server.address();
+    return typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  }
+
+  /** New connections get this certificate, those that stand are kept. Throws, and changes nothing, if the pair does not fit. */
+  setSecureContext(pair: { readonly certPem: string; readonly keyPem: string }): void {
+    if (this.#server === undefined) {
+      throw new TypeError('the webhook server does not listen');
+    }
+    this.#server.setSecureContext({ cert: pair.certPem, key: pair.keyPem });
+  }
+
+  /**
+   * Ends in good order: for a while every answer asks for its connection to be closed, so that clients go elsewhere;
+   * then nothing new is accepted, and answers under way are finished, but not for ever.
+   */
+  async drain(): Promise<void> {
+    const { clock } = this.#options;
+    const server = this.#server;
+    if (server === undefined || this.#draining) {
+      return;
+    }
+    this.#draining = true;
+    await clock.sleep(lameDuckMs);
+    const cancel = clock.schedule(drainMs, () => {
+      server.closeAllConnections();
+    });
+    await new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+    });
+    cancel();
+  }
+}

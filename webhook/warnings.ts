@@ -1,0 +1,43 @@
+import type { Catalog } from '../shared/catalog/catalog.ts';
+import type { ContextList } from '../shared/sync-contexts.ts';
+
+/** What the Kubernetes documentation recommends at most for one warning, in characters. */
+const maxCharacters = 120;
+/** The API server drops warnings beyond 4096 characters in all. */
+const maxWarnings = 20;
+
+/** What is worth knowing about a list, and no reason to refuse it. Each is at most 120 characters long. */
+export function warningsOf(list: ContextList, catalog: Catalog): readonly string[] {
+  const warnings = [
+    ...list.repeated.map((name) => sentence(name, 'is listed more than once; it counts once.')),
+    ...list.names.flatMap((name) => availability(name, catalog) ?? []),
+  ];
+  return warnings.length <= maxWarnings
+    ? warnings
+    : [
+        ...warnings.slice(0, maxWarnings - 1),
+        `${warnings.length - maxWarnings + 1} more warnings are not shown.`,
+      ];
+}
+
+function availability(name: string, { contexts }: Catalog): string | undefined {
+  const context = contexts.get(name);
+  if (context?.unreachableSince !== undefined) {
+    const since = new Date(context.unreachableSince).toISOString().slice(0, 16);
+    return sentence(name, `is unreachable since ${since}Z; its copy follows when it answers.`);
+  }
+  return context?.problem === undefined
+    ? undefined
+    : sentence(name, "cannot be used at present; the controller's log says why.");
+}
+
+/** Long names lose their middle: their ends tell them apart. */
+function sentence(name: string, predicate: string): string {
+  const printable = name.replace(/\p{C}/gu, ' ');
+  const room = maxCharacters - `Context "" ${predicate}`.length;
+  const half = Math.floor((room - 1) / 2);
+  const shown =
+    printable.length <= room ? printable : `${printable.slice(0, half)}…${printable.slice(-half)}`;
+  // The cut may have gone through a pair of surrogates.
+  return `Context "${shown.toWellFormed()}" ${predicate}`;
+}
