@@ -17,6 +17,8 @@ export interface StoredObject {
     readonly namespace: string;
     readonly uid: string;
     readonly resourceVersion: string;
+    /** RFC 3339, whole seconds. */
+    readonly creationTimestamp: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
