@@ -10,7 +10,7 @@ export class WorkQueue {
   readonly #ready = new Map<string, number>();
   readonly #processing = new Set<string>();
   readonly #again = new Set<string>();
-  readonly #delayed = new Map<string, () => void>();
+  readonly #delayed = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
 
   /** `onReady` is called whenever a key can be taken. */
@@ -49,16 +49,17 @@ export class WorkQueue {
 
   /** Adds a key for `delayMs` from now, unless it is due earlier anyway. */
   addAfter(key: string, delayMs: number): void {
-    if (this.#ready.has(key) || this.#again.has(key) || this.#delayed.has(key)) {
+    const at = this.#clock.monotonic() + delayMs;
+    const due = this.#delayed.get(key)?.at ?? Number.POSITIVE_INFINITY;
+    if (this.#ready.has(key) || this.#again.has(key) || due <= at) {
       return;
     }
-    this.#delayed.set(
-      key,
-      this.#clock.schedule(delayMs, () => {
-        this.#delayed.delete(key);
-        this.add(key);
-      }),
-    );
+    this.#cancelDelay(key);
+    const cancel = this.#clock.schedule(delayMs, () => {
+      this.#delayed.delete(key);
+      this.add(key);
+    });
+    this.#delayed.set(key, { at, cancel });
   }
 
   /** Hands out the key that waited longest, with the milliseconds it waited. It must be given back by `done`. */
@@ -95,7 +96,7 @@ export class WorkQueue {
 
   /** Drops everything that is not being worked on. */
   clear(): void {
-    for (const cancel of this.#delayed.values()) {
+    for (const { cancel } of this.#delayed.values()) {
       cancel();
     }
     this.#delayed.clear();
@@ -105,7 +106,7 @@ export class WorkQueue {
   }
 
   #cancelDelay(key: string): void {
-    this.#delayed.get(key)?.();
+    this.#delayed.get(key)?.cancel();
     this.#delayed.delete(key);
   }
 }
