@@ -4,6 +4,7 @@ import { type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.
 import { type CopyReading, type CopyRecord, recordOfMetadata, recordOfObject } from '../copy/copy-record.ts';
 import type { Standing } from '../reconcile/facts.ts';
 import { type SourceKey, sourceKey } from '../source/source-record.ts';
+import { ToldVersions } from './told-versions.ts';
 
 interface Entry {
   readonly target: TargetRef;
@@ -20,6 +21,7 @@ export class CopyIndex {
   /** The same copies by the source that their origin names. */
   readonly #bySource = new Map<SourceKey, Set<TargetKey>>();
   readonly #covered = new Map<SyncedKindName, Set<string | undefined>>();
+  readonly #told = new ToldVersions();
 
   constructor(reading: CopyReading) {
     this.#reading = reading;
@@ -77,14 +79,18 @@ export class CopyIndex {
   }
 
   /**
-   * Takes a finished list of a scope (namespace undefined: all namespaces). What is not in it is not there. A record
-   * of the same version keeps what was read of its content. Yields the objects that are not as they were known.
+   * Takes a finished list of a scope (namespace undefined: all namespaces). What is not in it is not there, also where
+   * newer versions were known: the cluster may have been restored. A record of the same version keeps what was read of
+   * its content. Yields the objects that are not as they were known.
    */
   replace(
     kind: SyncedKindName,
     namespace: string | undefined,
     listed: readonly Entry[],
+    resourceVersion: string,
   ): readonly TargetRef[] {
+    this.#told.forget(kind, namespace);
+    this.#told.tell(kind, namespace, resourceVersion);
     const before = new Map<TargetKey, Entry>();
     for (const [key, entry] of this.#entries) {
       if (entry.target.kind === kind && (namespace === undefined || entry.target.namespace === namespace)) {
@@ -116,6 +122,7 @@ export class CopyIndex {
   /** Forgets that a scope was listed, and all that was known of it: unknown is not absent. */
   uncover(kind: SyncedKindName, namespace: string | undefined): void {
     this.#covered.get(kind)?.delete(namespace);
+    this.#told.forget(kind, namespace);
     for (const [key, { target }] of this.#entries) {
       if (target.kind === kind && !this.isCovered(kind, target.namespace)) {
         this.#delete(key);
@@ -135,6 +142,7 @@ export class CopyIndex {
     if (namespace === undefined) {
       return undefined;
     }
+    this.#told.tell(kind, namespace, resourceVersion);
     const target = { kind, namespace, name };
     const key = targetKey(target);
     const known = this.#entries.get(key);
@@ -158,9 +166,15 @@ export class CopyIndex {
     return target;
   }
 
-  /** Takes an object that was read or written whole; yields its record, also when it is foreign and not kept. */
+  /**
+   * Takes an object that was read or written whole; yields its record, also when it is not kept: a foreign one, or an
+   * answer that events have overtaken on its way.
+   */
   learn(kind: SyncedKindName, target: TargetRef, object: PayloadObject): CopyRecord {
     const record = recordOfObject(syncedKind(kind), object, this.#reading);
+    if (this.#isOvertaken(kind, target, object)) {
+      return record;
+    }
     if (record.ownership === 'foreign') {
       this.#delete(targetKey(target));
     } else {
@@ -169,9 +183,29 @@ export class CopyIndex {
     return record;
   }
 
-  /** Takes the answer of a live read or a delete: nothing is there. */
-  forget(target: TargetRef): void {
-    this.#delete(targetKey(target));
+  /**
+   * Takes the answer of a live read or a delete: nothing is there. `uid` is what was known to stand there when the
+   * question was asked; what came to stand there since is left.
+   */
+  forget(target: TargetRef, uid: string | undefined): void {
+    const key = targetKey(target);
+    if (this.#entries.get(key)?.record.uid === uid) {
+      this.#delete(key);
+    }
+  }
+
+  /**
+   * True where later knowledge than this answer has come in: a newer version of the object, or events past its version
+   * that left nothing standing. Events tell labelled objects only.
+   */
+  #isOvertaken(kind: SyncedKindName, target: TargetRef, { metadata }: PayloadObject): boolean {
+    const known = this.#entries.get(targetKey(target))?.record.resourceVersion;
+    const version = Number(metadata.resourceVersion);
+    if (known !== undefined) {
+      return Number(known) > version;
+    }
+    const labelled = metadata.labels?.[this.#reading.keys.originCluster] !== undefined;
+    return labelled && this.#told.upTo(kind, target.namespace) >= version;
   }
 
   #set(key: TargetKey, entry: Entry): void {

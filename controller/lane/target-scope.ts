@@ -66,10 +66,10 @@ export class TargetScope {
       logger: logger.with({ context: link.name, kind: kind.name }),
       handler: {
         project: (object) => index.project(kind.name, object, !listedWhole),
-        replaced: (items, { first }) => {
+        replaced: (items, { first, resourceVersion }) => {
           listedWhole = true;
           this.#forbidden = false;
-          options.onChanged(index.replace(kind.name, options.namespace, items));
+          options.onChanged(index.replace(kind.name, options.namespace, items, resourceVersion));
           options.onListed(first);
         },
         event: (event) => {

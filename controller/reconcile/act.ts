@@ -74,12 +74,13 @@ export class TargetWriter {
         throw error;
       }
     }
-    this.#options.index.forget(target);
+    this.#options.index.forget(target, standing.uid);
     return 'done';
   }
 
   /** Reads what stands under the target's name; `absent` where the API server says so. */
   async look(client: KubeClient, target: TargetRef): Promise<CopyRecord | 'absent'> {
+    const before = this.#options.index.standing(target);
     try {
       const object = await client.get<PayloadObject>(
         syncedKind(target.kind).resource,
@@ -90,7 +91,7 @@ export class TargetWriter {
       return this.#options.index.learn(target.kind, target, object);
     } catch (error) {
       if (isApiError(error, 'NotFound', 'NamespaceNotFound')) {
-        this.#options.index.forget(target);
+        this.#options.index.forget(target, typeof before === 'string' ? undefined : before.uid);
         return 'absent';
       }
       throw error;

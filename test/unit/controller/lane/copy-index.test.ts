@@ -1,0 +1,213 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { contentOfCopy, contentStamp } from '../../../../controller/copy/content.ts';
+import { CopyIndex } from '../../../../controller/lane/copy-index.ts';
+import { syncedKind } from '../../../../shared/synced-kind.ts';
+import { reading, stampKey } from '../arbitraries.ts';
+import { aCopy, TargetWorld } from './copy-index-world.ts';
+
+const places = fc.record({
+  namespace: fc.constantFrom('demo', 'team'),
+  name: fc.constantFrom('a', 'b'),
+});
+
+const steps = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(places, fc.constantFrom('1', '2'))
+      .map(([place, value]) => ({ do: 'write', value, ...place }) as const),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(places, fc.constantFrom('look', 'remove', 'drop', 'edit', 'strip', 'foreign'))
+      .map(([place, action]) => ({ do: action, ...place }) as const),
+  },
+  { weight: 6, arbitrary: fc.constant({ do: 'event' } as const) },
+  { weight: 6, arbitrary: fc.nat(5).map((which) => ({ do: 'answer', which }) as const) },
+  { weight: 2, arbitrary: fc.constantFrom({ do: 'beginList' } as const, { do: 'endList' } as const) },
+);
+
+function versionIn(index: CopyIndex, namespace: string, name: string): number {
+  const standing = index.standing({ kind: 'ConfigMap', namespace, name });
+  return typeof standing === 'string' ? 0 : Number(standing.resourceVersion);
+}
+
+/** Delivers the next event, and checks that it takes away nothing that was known better. */
+function deliver(world: TargetWorld, index: CopyIndex): void {
+  const event = world.nextEvent();
+  const { namespace, name, resourceVersion } = event?.object.metadata ?? {};
+  if (event === undefined || namespace === undefined || name === undefined) {
+    return;
+  }
+  const target = { kind: 'ConfigMap', namespace, name } as const;
+  const before = versionIn(index, namespace, name);
+  const work = index.observe('ConfigMap', event);
+  if (before >= Number(resourceVersion)) {
+    expect(work).toBeUndefined();
+    expect(versionIn(index, namespace, name)).toBe(before);
+  } else {
+    expect(work).toEqual(target);
+  }
+}
+
+function checkAgainst(world: TargetWorld, index: CopyIndex, afterList: boolean): void {
+  for (const namespace of ['demo', 'team']) {
+    for (const name of ['a', 'b']) {
+      const standing = index.standing({ kind: 'ConfigMap', namespace, name });
+      const truth = world.truth(namespace, name);
+      const copy = truth === undefined ? undefined : index.project('ConfigMap', truth, true);
+      if (copy !== undefined && truth !== undefined && world.isSelected(namespace, name)) {
+        const { uid, resourceVersion, labelled } = copy.record;
+        expect(standing).toMatchObject({ uid, resourceVersion, labelled });
+        const stamp = contentStamp(
+          stampKey,
+          contentOfCopy(syncedKind('ConfigMap'), truth, copy.record.origin ?? {}),
+        );
+        expect([undefined, stamp]).toContain(typeof standing === 'string' ? '' : standing.stamp);
+      } else if (afterList) {
+        expect(standing).toBe('absent');
+      } else {
+        // An object without our label is seen by no watch: what a read told of it stands until the next list.
+        expect(typeof standing === 'string' ? standing : standing.labelled).toSatisfy(
+          (seen) => seen === 'absent' || seen === false,
+        );
+      }
+    }
+  }
+  const bySource = ['a', 'b'].flatMap((name) => [...index.targetsOf(`ConfigMap/demo/${name}`)]);
+  const keyed = (targets: Iterable<{ namespace: string; name: string }>): readonly string[] =>
+    [...targets].map(({ namespace, name }) => `${namespace}/${name}`).sort();
+  expect(keyed(bySource)).toEqual(keyed(index.targets()));
+}
+
+it('knows the truth in the end, however lists, events and the answers to our own requests overtake each other', () => {
+  fc.assert(
+    fc.property(fc.array(steps, { maxLength: 40 }), fc.infiniteStream(fc.nat(10)), (script, order) => {
+      const index = new CopyIndex(reading);
+      const world = new TargetWorld(index);
+      world.beginList();
+      world.endList();
+      for (const step of script) {
+        switch (step.do) {
+          case 'write':
+            world.write(step.namespace, step.name, step.value);
+            break;
+          case 'look':
+          case 'remove':
+          case 'drop':
+            world[step.do](step.namespace, step.name);
+            break;
+          case 'edit':
+          case 'strip':
+          case 'foreign':
+            world.meddle(step.namespace, step.name, step.do);
+            break;
+          case 'event':
+            deliver(world, index);
+            break;
+          case 'answer':
+            world.answer(step.which);
+            break;
+          case 'beginList':
+          case 'endList':
+            world[step.do]();
+            break;
+        }
+      }
+      world.endList();
+      while (world.pending > 0) {
+        const next = order.next().value;
+        if (next % 2 === 0) {
+          deliver(world, index);
+        } else {
+          world.answer(next);
+        }
+      }
+      checkAgainst(world, index, false);
+      world.beginList();
+      world.endList();
+      checkAgainst(world, index, true);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+describe('the copy index', () => {
+  const target = { kind: 'ConfigMap', namespace: 'demo', name: 'a' } as const;
+  const stored = (version: string, value = '1', uid = 'uid-copy'): ReturnType<typeof aCopy> => {
+    const copy = aCopy('demo', 'a', value);
+    return { ...copy, metadata: { ...copy.metadata, uid, resourceVersion: version } };
+  };
+  const listed = (...objects: readonly ReturnType<typeof aCopy>[]): CopyIndex => {
+    const index = new CopyIndex(reading);
+    const items = objects.flatMap((object) => index.project('ConfigMap', object, true) ?? []);
+    index.replace('ConfigMap', undefined, items, '10');
+    return index;
+  };
+
+  it('knows nothing before a list was finished, and then what stands in every namespace', () => {
+    const index = new CopyIndex(reading);
+    expect(index.standing(target)).toBe('unlisted');
+    index.replace('ConfigMap', 'demo', [], '10');
+    expect(index.standing(target)).toBe('absent');
+    expect(index.standing({ ...target, namespace: 'team' })).toBe('unlisted');
+    expect(index.standing({ ...target, kind: 'Secret' })).toBe('unlisted');
+    index.replace('ConfigMap', undefined, [], '11');
+    expect(index.standing({ ...target, namespace: 'team' })).toBe('absent');
+  });
+
+  it('forgets what it knew of a scope that is no longer watched: unknown is not absent', () => {
+    const index = listed(stored('9'));
+    index.uncover('ConfigMap', undefined);
+    expect([index.standing(target), index.size]).toEqual(['unlisted', 0]);
+  });
+
+  it('asks for no work at the echo of its own write, and for work at the next event', () => {
+    const index = listed();
+    index.learn('ConfigMap', target, stored('11'));
+    expect(index.observe('ConfigMap', { type: 'ADDED', object: stored('11') })).toBeUndefined();
+    expect(index.observe('ConfigMap', { type: 'MODIFIED', object: stored('12') })).toEqual(target);
+    expect(index.standing(target)).toMatchObject({ resourceVersion: '12', stamp: undefined });
+  });
+
+  it('is not set back by an answer that an event has overtaken', () => {
+    const index = listed(stored('9'));
+    index.observe('ConfigMap', { type: 'MODIFIED', object: stored('12') });
+    index.learn('ConfigMap', target, stored('11'));
+    expect(index.standing(target)).toMatchObject({ resourceVersion: '12' });
+    index.observe('ConfigMap', { type: 'DELETED', object: stored('13') });
+    index.learn('ConfigMap', target, stored('12'));
+    expect(index.standing(target)).toBe('absent');
+    index.observe('ConfigMap', { type: 'ADDED', object: stored('15', '1', 'uid-next') });
+    index.forget(target, 'uid-copy');
+    expect(index.standing(target)).toMatchObject({ uid: 'uid-next' });
+  });
+
+  it('believes a list of an older version: its cluster may have been restored', () => {
+    const index = listed();
+    index.learn('ConfigMap', target, stored('500'));
+    const [older] = [index.project('ConfigMap', stored('7'), true)].flatMap((item) => item ?? []);
+    expect(index.replace('ConfigMap', undefined, older === undefined ? [] : [older], '8')).toEqual([target]);
+    expect(index.standing(target)).toMatchObject({ resourceVersion: '7' });
+    index.learn('ConfigMap', target, stored('9', '2'));
+    expect(index.standing(target)).toMatchObject({ resourceVersion: '9' });
+  });
+
+  it('names what changed between two lists, and keeps what it read of the rest', () => {
+    const index = listed(stored('9'));
+    const again = index.project('ConfigMap', stored('9'), false);
+    expect(index.replace('ConfigMap', undefined, again === undefined ? [] : [again], '20')).toEqual([]);
+    expect(index.standing(target)).not.toMatchObject({ stamp: undefined });
+    expect(index.replace('ConfigMap', undefined, [], '21')).toEqual([target]);
+  });
+
+  it('keeps nothing of an object that is not ours', () => {
+    const index = listed();
+    const { metadata } = stored('11');
+    const foreign = { ...stored('11'), metadata: { ...metadata, annotations: {} } };
+    expect(index.learn('ConfigMap', target, foreign).ownership).toBe('foreign');
+    expect([index.standing(target), index.size]).toEqual(['absent', 0]);
+  });
+});
