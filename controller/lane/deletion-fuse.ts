@@ -34,4 +34,9 @@ export class DeletionFuse {
     }
     return !this.#tripped;
   }
+
+  /** A deletion that was allowed did not happen: retries of one copy must not look like many copies. */
+  giveBack(): void {
+    this.#spent = Math.max(0, this.#spent - 1);
+  }
 }

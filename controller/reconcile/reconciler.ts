@@ -9,11 +9,12 @@ import type { CopyIndex } from '../lane/copy-index.ts';
 import type { DeletionFuse } from '../lane/deletion-fuse.ts';
 import type { SourceReader } from '../source/source-reader.ts';
 import { sourceKey } from '../source/source-record.ts';
-import type { DeleteDecision, TargetWriter, WriteDecision } from './act.ts';
+import type { DeleteDecision, TargetWriter, WriteDecision, WriteResult } from './act.ts';
 import { type Decision, decide, winnerOf } from './decide.ts';
 import type { Facts } from './facts.ts';
 import type { Outcome, Pass } from './outcome.ts';
 import { releaseOf } from './release.ts';
+import { withoutStale } from './stale-facts.ts';
 
 /** How often a pass starts over because something else stood there than was thought. */
 const maxRounds = 8;
@@ -53,13 +54,14 @@ export class Reconciler {
     try {
       for (let round = 0; round < maxRounds; round += 1) {
         const known = index.standing(target);
-        facts = {
+        const now: Facts = {
           ...facts,
           claims: claims.claimsOn(cluster, target),
           // A foreign object is not kept in the index; it was seen a moment ago, in this very pass.
           standing: known === 'absent' && foreign !== undefined ? foreign : known,
           versionsTrusted: versionsTrusted(),
         };
+        facts = withoutStale(now, facts);
         const step = await this.#step(decide(facts), facts);
         if ('outcome' in step) {
           return passOf(facts, step.outcome);
@@ -147,7 +149,7 @@ export class Reconciler {
   }
 
   async #delete(decision: DeleteDecision, target: TargetRef): Promise<Step> {
-    const { fuse, writer, linksFor, wasWitnessed, contention } = this.#options;
+    const { fuse, linksFor, wasWitnessed, contention } = this.#options;
     const { origin } = decision.standing;
     const links = linksFor(target, origin?.context);
     if (links.length === 0) {
@@ -159,15 +161,31 @@ export class Reconciler {
     if (!witnessed && !fuse.allows()) {
       return { outcome: { kind: 'waiting', reason: 'Fuse' } };
     }
+    let deleted = false;
+    try {
+      const result = await this.#deleteBy(links, decision, target);
+      deleted = typeof result === 'string';
+      if (typeof result === 'object') {
+        return startOver(result.seen);
+      }
+      contention.forget(targetKey(target));
+      return { outcome: { kind: 'written', action: 'delete', reason: decision.reason } };
+    } finally {
+      if (!witnessed && !deleted) {
+        fuse.giveBack();
+      }
+    }
+  }
+
+  async #deleteBy(
+    links: readonly ContextLink[],
+    decision: DeleteDecision,
+    target: TargetRef,
+  ): Promise<WriteResult> {
     let refusal: unknown;
     for (const link of links) {
       try {
-        const result = await writer.remove(link.client, target, decision);
-        if (typeof result === 'object') {
-          return startOver(result.seen);
-        }
-        contention.forget(targetKey(target));
-        return { outcome: { kind: 'written', action: 'delete', reason: decision.reason } };
+        return await this.#options.writer.remove(link.client, target, decision);
       } catch (error) {
         // Another context of this cluster may have the right.
         if (!isApiError(error, 'Forbidden')) {
