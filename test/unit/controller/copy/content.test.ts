@@ -27,7 +27,7 @@ const contents: fc.Arbitrary<Content> = fc.record({
 const mapFields = ['data', 'binaryData', 'labels', 'annotations'] as const;
 
 function reversed<T>(map: Readonly<Record<string, T>> | undefined): Record<string, T> | undefined {
-  return map === undefined ? undefined : Object.fromEntries(Object.entries(map).reverse());
+  return map === undefined ? undefined : Object.fromEntries(Object.entries(map).toReversed());
 }
 
 describe('what a source gives', () => {
@@ -156,10 +156,14 @@ describe('the stamp of a content', () => {
   });
 
   it('counts a key named like a property of every object', () => {
-    // JSON.parse makes it a key of its own, as a ConfigMap may have.
-    const data = JSON.parse('{"__proto__":"1","constructor":"2"}') as Record<string, string>;
+    const withKey = (value: string): Record<string, string> =>
+      Object.fromEntries([
+        ['__proto__', value],
+        ['constructor', '2'],
+      ]);
+    const data = withKey('1');
     const content = contentOfSource(syncedKind('ConfigMap'), { metadata: { name: 'omni' }, data }, keys);
-    const other = { ...content, data: JSON.parse('{"__proto__":"3","constructor":"2"}') as typeof data };
+    const other = { ...content, data: withKey('3') };
     expect(contentStamp(stampKey, content)).not.toBe(contentStamp(stampKey, other));
     expect(contentStamp(stampKey, content)).not.toBe(contentStamp(stampKey, { ...content, data: {} }));
   });

@@ -38,13 +38,14 @@ describe('the origin annotation', () => {
   it("begins with Kubed's four fields in its order", () => {
     fc.assert(
       fc.property(origins, (origin) => {
-        const written: unknown = JSON.parse(formatOrigin(origin));
-        expect(Object.keys(Object(written)).slice(0, 4)).toEqual([
-          'namespace',
-          'name',
-          'uid',
-          'resourceVersion',
-        ]);
+        const [namespace, name, uid, version] = [
+          origin.namespace,
+          origin.name,
+          origin.uid,
+          origin.resourceVersion,
+        ].map((text) => JSON.stringify(text));
+        const start = `{"namespace":${namespace},"name":${name},"uid":${uid},"resourceVersion":${version}`;
+        expect(formatOrigin(origin).startsWith(start)).toBe(true);
       }),
     );
     expect(

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-conditional-expect -- what must hold depends on the case that was generated
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contentOfCopy, contentStamp } from '../../../../controller/copy/content.ts';
@@ -84,7 +85,7 @@ function checkAgainst(world: TargetWorld, index: CopyIndex, afterList: boolean):
 
 it('knows the truth in the end, however lists, events and the answers to our own requests overtake each other', () => {
   fc.assert(
-    fc.property(fc.array(steps, { maxLength: 40 }), fc.infiniteStream(fc.nat(10)), (script, order) => {
+    fc.property(fc.array(steps, { maxLength: 40 }), fc.array(fc.nat(10)), (script, order) => {
       const index = new CopyIndex(reading);
       const world = new TargetWorld(index);
       world.beginList();
@@ -117,8 +118,10 @@ it('knows the truth in the end, however lists, events and the answers to our own
         }
       }
       world.endList();
+      let turn = 0;
       while (world.pending > 0) {
-        const next = order.next().value;
+        const next = order[turn] ?? turn;
+        turn += 1;
         if (next % 2 === 0) {
           deliver(world, index);
         } else {
@@ -129,6 +132,7 @@ it('knows the truth in the end, however lists, events and the answers to our own
       world.beginList();
       world.endList();
       checkAgainst(world, index, true);
+      expect(world.pending).toBe(0);
     }),
     { numRuns: 2_000 },
   );
