@@ -6,14 +6,14 @@ import type { KubeClient } from '../shared/kube/client.ts';
 import { connect } from '../shared/kube/connection.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
 import { createEventRecorder } from '../shared/kube/event-recorder.ts';
-import { inClusterSpec } from '../shared/kube/in-cluster.ts';
-import { type ContextEntry, KubeconfigError, specFromKubeconfig } from '../shared/kube/kubeconfig.ts';
+import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
+import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import { runWithLease } from '../shared/kube/lease.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
 import { CatalogPublisher } from './contexts/catalog-publisher.ts';
-import { ContextsSource, checkContexts, readForStart } from './contexts/contexts-source.ts';
+import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import { Engine } from './engine.ts';
 import { ControllerMetrics } from './observe/controller-metrics.ts';
 import { Reporter } from './observe/reporter.ts';
@@ -47,7 +47,10 @@ export async function runController(
   const { logger, clock, signal } = environment;
   const connectTo = (spec: ConnectionSpec): KubeClient =>
     connect(spec, { clock, logger, userAgent: `context-syncer/${environment.version}` });
-  const spec = await withAllProblems(sourceSpec(settings, environment), checkContexts(settings.contexts));
+  const spec = await withAllProblems(
+    ownClusterSpec(settings.kubeconfig, environment.inCluster),
+    checkContexts(settings.contexts),
+  );
   const client = connectTo(spec);
   const stopping = new AbortController();
   const stop = AbortSignal.any([signal, stopping.signal]);
@@ -228,35 +231,13 @@ async function withAllProblems<T>(wanted: Promise<T>, check: Promise<void>): Pro
     result.status === 'rejected' ? [result.reason as unknown] : [],
   );
   const problems = failures.flatMap((failure) => (failure instanceof StartupError ? failure.problems : []));
-  const unexpected = failures.find((failure) => !(failure instanceof StartupError));
-  if (unexpected !== undefined) {
-    throw unexpected;
+  for (const failure of failures) {
+    if (failure instanceof Error && !(failure instanceof StartupError)) {
+      throw failure;
+    }
   }
   if (problems.length > 0) {
     throw new StartupError(problems, { cause: failures[0] });
   }
   return await wanted;
-}
-
-async function sourceSpec(
-  settings: ControllerSettings,
-  { inCluster }: ControllerEnvironment,
-): Promise<ConnectionSpec> {
-  const path = settings.kubeconfig;
-  try {
-    if (path === undefined) {
-      return inClusterSpec({ host: inCluster.host, port: inCluster.port });
-    }
-    const { text, baseDirectory } = await readForStart('--kubeconfig', path);
-    return specFromKubeconfig(text, { baseDirectory });
-  } catch (error) {
-    if (error instanceof KubeconfigError) {
-      const where = path === undefined ? 'no --kubeconfig is given' : `--kubeconfig: the file "${path}"`;
-      throw new StartupError(
-        error.problems.map((problem) => `${where}: ${problem}.`),
-        { cause: error },
-      );
-    }
-    throw error;
-  }
 }

@@ -9,13 +9,13 @@ import type { HealthCheck } from '../shared/http/health-route.ts';
 import { type Keys, keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { connect } from '../shared/kube/connection.ts';
+import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { WebhookSettings } from '../shared/settings/webhook-settings.ts';
 import { type AdmissionRequest, type AdmissionResponse, reviewFormat } from './admission-review.ts';
 import { BodyBudget } from './body-budget.ts';
 import { CatalogWatch } from './catalog-watch.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
-import { ownCluster } from './own-cluster.ts';
 import { refusalReasons, review } from './review.ts';
 import { maxBodyBytes, reviewApp, reviewPath } from './review-app.ts';
 import { WebhookServer } from './server.ts';
@@ -44,7 +44,7 @@ export interface WebhookEnvironment {
  */
 export async function runWebhook(settings: WebhookSettings, environment: WebhookEnvironment): Promise<void> {
   const { logger, clock, inCluster, version } = environment;
-  const spec = await ownCluster(settings.kubeconfig, inCluster);
+  const spec = await ownClusterSpec(settings.kubeconfig, inCluster);
   const client = connect(spec, { clock, logger, userAgent: `context-syncer/${version}` });
   try {
     await new Webhook(settings, environment, client).run();

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
+import { explained, nameOf, readGivenKubeconfig } from '../../shared/kube/given-kubeconfig.ts';
 import { type ContextEntry, KubeconfigError, parseKubeconfig } from '../../shared/kube/kubeconfig.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ContextsSource as ContextsSetting } from '../../shared/settings/controller-settings.ts';
-import { StartupError } from '../../shared/settings/startup-error.ts';
 import { followKubeconfigFile, type KubeconfigText } from './kubeconfig-file.ts';
 import { followKubeconfigSecret } from './kubeconfig-secret.ts';
 
@@ -130,38 +128,7 @@ export class ContextsSource {
 export async function checkContexts(setting: ContextsSetting): Promise<void> {
   if (setting.from === 'file') {
     const flag = '--contexts-kubeconfig';
-    parseForStart(flag, setting.path, await readForStart(flag, setting.path));
-  }
-}
-
-/** Reads a file that a flag names. Throws StartupError. */
-export async function readForStart(
-  flag: string,
-  path: string,
-): Promise<KubeconfigText & { readonly baseDirectory: string }> {
-  try {
-    return { text: await readFile(path, 'utf8'), baseDirectory: dirname(resolve(path)) };
-  } catch (error) {
-    const { code } = errorFields(error);
-    throw new StartupError(
-      [`${flag}: the file "${path}" cannot be read (${String(code ?? 'unknown')}); name a kubeconfig file.`],
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-function parseForStart(flag: string, path: string, { text, baseDirectory }: KubeconfigText): void {
-  try {
-    parseKubeconfig(text, { baseDirectory });
-  } catch (error) {
-    if (error instanceof KubeconfigError) {
-      throw new StartupError(
-        error.problems.map((problem) => `${flag}: the file "${path}": ${problem}.`),
-        { cause: error },
-      );
-    }
-    throw error;
+    const { text, baseDirectory } = await readGivenKubeconfig(flag, setting.path);
+    explained(nameOf(flag, setting.path), () => parseKubeconfig(text, { baseDirectory }));
   }
 }

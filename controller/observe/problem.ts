@@ -27,8 +27,8 @@ export function problemOf(
   claim: Claim,
   around: Surroundings,
 ): Problem | undefined | 'unclear' {
-  const winner = around.winner;
-  if (winner !== undefined && winner.source.uid !== claim.source.uid) {
+  const { winner } = around;
+  if (winner !== undefined && winner.source.uid !== claim.source.uid && knowsOwner(outcome)) {
     return claimedByOther(claim, `${winner.source.namespace}/${winner.source.name}`);
   }
   switch (outcome.kind) {
@@ -42,6 +42,15 @@ export function problemOf(
     case 'failed':
       return problemOfFailure(outcome.error, claim);
   }
+}
+
+/** Whether the pass saw whose copy stands there. While nothing is listed, or a foreign object stands, nobody has it. */
+function knowsOwner(outcome: Outcome): boolean {
+  const { kind } = outcome;
+  return !(
+    (kind === 'waiting' && outcome.reason === 'TargetNotListed') ||
+    (kind === 'refused' && outcome.reason === 'Unowned')
+  );
 }
 
 function place({ target, context }: Claim): string {

@@ -79,18 +79,16 @@ export class Reporter implements LaneObserver {
         ? undefined
         : { reason: 'InvalidSyncContexts', message: violations.map(({ message }) => message).join(' ') },
     );
-    const claimed = new Set(claims.map(({ context }) => context));
-    const lost = new Map(unavailable.map(({ context, problem }) => [context, problem]));
-    for (const name of names) {
-      const problem = lost.get(name);
-      // A context that is claimed by way of is judged by what happens there: a level copy has no problem.
-      if (!claimed.has(name)) {
-        this.#set(source, name, problem === undefined ? undefined : unavailableContext(name, problem));
-      }
+    // A context that is claimed by way of is judged by what happens there: a level copy has no problem.
+    const served = new Set(claims.map(({ context }) => context));
+    for (const { context, problem } of unavailable.filter((lost) => !served.has(lost.context))) {
+      served.add(context);
+      this.#set(source, context, unavailableContext(context, problem));
     }
+    // Dropped without a word: nothing was recovered where nothing is served any more.
     const standing = this.#problems.get(sourceKey(source));
     for (const context of standing?.keys() ?? []) {
-      if (context !== wholeList && !names.includes(context)) {
+      if (context !== wholeList && !served.has(context)) {
         standing?.delete(context);
       }
     }

@@ -23,7 +23,8 @@ export class SourceIndex {
   readonly #records = new Map<SourceKey, SourceRecord>();
   readonly #listed = new Set<SyncedKindName>();
   readonly #witnessed = new Set<SourceKey>();
-  #highestVersion = 0;
+  /** Of each kind: lists of two kinds are begun and ended at their own times, so their versions say nothing of each other. */
+  readonly #highestVersions = new Map<SyncedKindName, number>();
   #wentBack = false;
 
   constructor(options: SourceIndexOptions) {
@@ -54,7 +55,7 @@ export class SourceIndex {
 
   /** A version of this cluster that is recorded elsewhere, such as in a copy's origin. */
   noteRecordedVersion(resourceVersion: string): void {
-    if (this.#listed.size > 0 && Number(resourceVersion) > this.#highestVersion) {
+    if (this.#listed.size > 0 && Number(resourceVersion) > Math.max(...this.#highestVersions.values())) {
       this.#goBack();
     }
   }
@@ -65,16 +66,22 @@ export class SourceIndex {
 
   replace(kind: SyncedKindName, records: readonly SourceRecord[], resourceVersion: string): void {
     this.#listed.add(kind);
-    if (Number(resourceVersion) < this.#highestVersion) {
+    if (Number(resourceVersion) < (this.#highestVersions.get(kind) ?? 0)) {
       this.#goBack();
     }
-    this.#highestVersion = Math.max(this.#highestVersion, Number(resourceVersion) || 0);
+    this.#noteVersion(kind, resourceVersion);
     const gone = new Set([...this.#records].filter(([, record]) => record.kind === kind).map(([key]) => key));
     for (const record of records) {
-      gone.delete(sourceKey(record));
+      const key = sourceKey(record);
+      gone.delete(key);
+      if (this.#records.get(key)?.syncContexts !== record.syncContexts) {
+        this.#witnessed.delete(key);
+      }
       this.#put(record);
     }
     for (const key of gone) {
+      // What a list lacks, nobody was seen removing, whatever was seen before.
+      this.#witnessed.delete(key);
       this.#records.delete(key);
       this.#options.onChange(key, undefined);
     }
@@ -85,7 +92,7 @@ export class SourceIndex {
     if (namespace === undefined) {
       return;
     }
-    this.#highestVersion = Math.max(this.#highestVersion, Number(resourceVersion) || 0);
+    this.#noteVersion(kind, resourceVersion);
     const key = sourceKey({ kind, namespace, name });
     const known = this.#records.get(key);
     const record = type === 'DELETED' ? undefined : this.project(kind, object);
@@ -103,11 +110,16 @@ export class SourceIndex {
   #put(record: SourceRecord): void {
     const key = sourceKey(record);
     const known = this.#records.get(key);
-    if (known?.uid === record.uid && known.resourceVersion === record.resourceVersion) {
+    if (known !== undefined && isSame(known, record)) {
       return;
     }
     this.#records.set(key, record);
     this.#options.onChange(key, record);
+  }
+
+  #noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
+    const highest = this.#highestVersions.get(kind) ?? 0;
+    this.#highestVersions.set(kind, Math.max(highest, Number(resourceVersion) || 0));
   }
 
   #goBack(): void {
@@ -126,4 +138,14 @@ export class SourceIndex {
       this.#witnessed.delete(oldest);
     }
   }
+}
+
+/** By all that is known, not by version alone: a restored cluster gives old versions to new states. */
+function isSame(left: SourceRecord, right: SourceRecord): boolean {
+  return (
+    left.uid === right.uid &&
+    left.resourceVersion === right.resourceVersion &&
+    left.syncContexts === right.syncContexts &&
+    left.isCopy === right.isCopy
+  );
 }

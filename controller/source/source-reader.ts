@@ -57,12 +57,29 @@ export class SourceReader {
       return cached.reading;
     }
     this.forget(key);
+    const fetched = this.#fetch(record);
     const entry: CacheEntry = {
       resourceVersion: record.resourceVersion,
-      reading: this.#fetch(record, key),
+      reading: fetched.then(({ reading }) => reading),
       bytes: 0,
     };
     this.#cache.set(key, entry);
+    // By the entry itself: while this was fetched, the source can have been forgotten or asked for at another version.
+    const isCached = (): boolean => this.#cache.get(key) === entry;
+    fetched.then(
+      ({ reading, bytes }) => {
+        if (isCached() && reading.state === 'changing') {
+          this.forget(key);
+        } else if (isCached()) {
+          this.#account(entry, bytes);
+        }
+      },
+      () => {
+        if (isCached()) {
+          this.forget(key);
+        }
+      },
+    );
     return entry.reading;
   }
 
@@ -91,49 +108,40 @@ export class SourceReader {
     this.#cache.delete(key);
   }
 
-  async #fetch(record: SourceRecord, key: string): Promise<SourceReading> {
+  async #fetch(record: SourceRecord): Promise<{ readonly reading: SourceReading; readonly bytes: number }> {
     const { client, keys, stampKey, signal, circumstances } = this.#options;
     const kind = syncedKind(record.kind);
     let object: PayloadObject;
     try {
       object = await client.get<PayloadObject>(kind.resource, record.namespace, record.name, { signal });
     } catch (error) {
-      this.forget(key);
       if (isApiError(error, 'NotFound', 'NamespaceNotFound')) {
-        return { state: 'changing' };
+        return { reading: { state: 'changing' }, bytes: 0 };
       }
       throw new SourceReadError(error);
     }
     const live = sourceRecordOf(record.kind, object, keys);
     if (live === undefined || live.syncContexts !== record.syncContexts || live.isCopy !== record.isCopy) {
-      this.forget(key);
-      return { state: 'changing' };
+      return { reading: { state: 'changing' }, bytes: 0 };
     }
     if (
       resolve(live, circumstances(), object.type).violations.some(({ reason }) => reason === 'SpecialSecret')
     ) {
-      return { state: 'special' };
+      return { reading: { state: 'special' }, bytes: 0 };
     }
     const content = contentOfSource(kind, object, keys);
-    this.#account(key, record.resourceVersion, sizeOf(object));
-    return {
-      state: 'read',
-      source: {
-        namespace: record.namespace,
-        name: record.name,
-        uid: live.uid,
-        resourceVersion: live.resourceVersion,
-        content,
-        stamp: contentStamp(stampKey, content),
-      },
+    const source = {
+      namespace: record.namespace,
+      name: record.name,
+      uid: live.uid,
+      resourceVersion: live.resourceVersion,
+      content,
+      stamp: contentStamp(stampKey, content),
     };
+    return { reading: { state: 'read', source }, bytes: sizeOf(object) };
   }
 
-  #account(key: string, resourceVersion: string, bytes: number): void {
-    const entry = this.#cache.get(key);
-    if (entry?.resourceVersion !== resourceVersion) {
-      return;
-    }
+  #account(entry: CacheEntry, bytes: number): void {
     entry.bytes = bytes;
     this.#bytes += bytes;
     for (const [oldest, { bytes: size }] of this.#cache) {
