@@ -69,10 +69,8 @@ for (const { kind, short, plural } of kinds) {
 
     // In one step: after it, a watch by label says no more than that the copy is gone.
     const labels = Object.fromEntries(originLabels.map((label) => [label, null]));
-    await target.kubectl([
-      ...['patch', short, 'stripped', '-n', 'demo', '--type=merge', '-p'],
-      JSON.stringify({ metadata: { labels }, data: { value: base64('wrong') } }),
-    ]);
+    const patch = JSON.stringify({ metadata: { labels }, data: { value: base64('wrong') } });
+    await target.kubectl(['patch', short, 'stripped', '-n', 'demo', '--type=merge', '-p', patch]);
     await appears(target, plural, 'demo', 'stripped', (repaired) => {
       isRight(repaired);
       expect(repaired.metadata.labels).toEqual(copy.metadata.labels);

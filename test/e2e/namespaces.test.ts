@@ -105,6 +105,7 @@ test('copies go with the annotation also where their namespace is on its way out
   await remove(source, 'leaving', 'configmap/omni');
   await disappears(here.target(1), 'configmaps', 'leaving', 'omni');
   await disappears(here.target(2), 'configmaps', 'leaving', 'omni');
+  expect(await namespaceStatus(here.target(1), 'leaving')).toBe(200);
 });
 
 test('nothing is copied from or into the namespaces of the system and of the controller itself', async () => {
