@@ -21,11 +21,13 @@ export function compileSettingsSchema(table: SettingsTable): ValidateFunction {
   }
   // strictRequired would want the properties repeated in every branch of oneOf.
   const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false, formats });
+  const groups = exclusiveGroups(table).map((keys) => ({ oneOf: keys.map((key) => ({ required: [key] })) }));
   return ajv.compile({
     type: 'object',
     additionalProperties: false,
     properties,
     required: Object.keys(table).filter((key) => table[key]?.required),
-    allOf: exclusiveGroups(table).map((keys) => ({ oneOf: keys.map((key) => ({ required: [key] })) })),
+    // JSON Schema does not allow an empty allOf.
+    ...(groups.length === 0 ? {} : { allOf: groups }),
   });
 }
