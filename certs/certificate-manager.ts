@@ -6,6 +6,7 @@ import { secrets, validatingWebhookConfigurations } from '../shared/kube/resourc
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Wakeup } from '../shared/wakeup.ts';
+import { trusted } from './authorities.ts';
 import { makeAuthority } from './authority.ts';
 import { CaBundle, type ReadBundle } from './ca-bundle.ts';
 import { CaStore, type StoredAuthorities } from './ca-store.ts';
@@ -13,7 +14,7 @@ import { isCurrent, parseCertificate } from './certificate.ts';
 import { changeWatch } from './change-watch.ts';
 import type { KeyMaterial } from './key-material.ts';
 import { LeafKeeper } from './leaf-keeper.ts';
-import { chainsTo } from './live-bundle.ts';
+import { bundleText, chainsTo } from './live-bundle.ts';
 import { nextStep, type RotationStep, type RotationView, type SecretStep } from './rotation.ts';
 import { contentAfter, needsAuthority } from './rotation-content.ts';
 import { defaultRotationPolicy, type RotationPolicy } from './rotation-policy.ts';
@@ -82,7 +83,7 @@ export class CertificateManager implements ServingCertificates {
         options.logger.info('serving certificate issued', { reason });
       },
       serve: ({ certPem, keyPem, issuerPem }) => {
-        options.onLeaf({ certPem, keyPem, caBundle: this.#liveText() ?? issuerPem });
+        options.onLeaf({ certPem, keyPem, caBundle: this.#trustedText() ?? issuerPem });
         options.logger.info('serving certificate in use');
       },
     });
@@ -154,13 +155,15 @@ export class CertificateManager implements ServingCertificates {
   /** Steps until there is nothing to do; says when to look again, milliseconds since the epoch. */
   async #look(signal: AbortSignal): Promise<number> {
     for (let taken = 0; taken < maxSteps; taken += 1) {
-      // Before the reads: a leaf lives from this moment, and whoever retires its authority counts from a later one.
-      const now = this.#options.clock.now();
+      // A leaf lives from before the read on, and whoever retires its authority counts from a later moment.
+      const asked = this.#options.clock.now();
       const stored = await this.#store.read(signal);
       this.#stored = stored;
-      const read = await this.#readBundle(stored, now, signal);
+      const read = await this.#readBundle(stored, asked, signal);
+      // Anew, for this process may have been suspended meanwhile: a new authority must not seem to be of the future.
+      const now = this.#options.clock.now();
       const live = read.kind === 'present' ? read.live : undefined;
-      if (stored.kind === 'usable') await this.#keeper.keep(stored.authorities, live, now);
+      if (stored.kind === 'usable') await this.#keeper.keep(stored.authorities, live, { now, asked });
       const view = { stored, live, inUse: this.#keeper.inUse?.issuerPem, policy: this.#policy, now };
       const step = nextStep(view);
       if (step.kind === 'foreign-version') throw new LaterVersionError();
@@ -177,14 +180,15 @@ export class CertificateManager implements ServingCertificates {
   }
 
   /** A configuration that cannot be read must not keep the leaf from being renewed. */
-  async #readBundle(stored: StoredAuthorities, now: number, signal: AbortSignal): Promise<ReadBundle> {
+  async #readBundle(stored: StoredAuthorities, asked: number, signal: AbortSignal): Promise<ReadBundle> {
     try {
       const read = await this.#bundle.read(signal);
       this.#read = read;
       return read;
     } catch (error) {
       const live = this.#read?.kind === 'present' ? this.#read.live : undefined;
-      if (stored.kind === 'usable') await this.#keeper.keep(stored.authorities, live, now);
+      const now = this.#options.clock.now();
+      if (stored.kind === 'usable') await this.#keeper.keep(stored.authorities, live, { now, asked });
       throw error;
     }
   }
@@ -223,8 +227,8 @@ export class CertificateManager implements ServingCertificates {
     return await this.#store.write(stored, contentAfter(step, view, made), signal);
   }
 
-  #liveText(): string | undefined {
-    return this.#read?.kind === 'present' ? this.#read.live[0] : undefined;
+  #trustedText(): string | undefined {
+    return this.#stored?.kind === 'usable' ? bundleText(trusted(this.#stored.authorities)) : undefined;
   }
 
   /** The same failure is told once. */

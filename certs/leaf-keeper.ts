@@ -33,15 +33,20 @@ export class LeafKeeper {
   /**
    * Issues and swaps as needed.
    *
-   * @param now milliseconds since the epoch, taken before `authorities` was read
+   * @param now milliseconds since the epoch
+   * @param asked the time before `authorities` was asked for: a new leaf lives from that moment
    */
-  async keep(authorities: Authorities, live: LiveBundle | undefined, now: number): Promise<void> {
+  async keep(
+    authorities: Authorities,
+    live: LiveBundle | undefined,
+    { now, asked }: { readonly now: number; readonly asked: number },
+  ): Promise<void> {
     const { names, policy, material } = this.#options;
     const { signing } = authorities;
     if (!canSign(signing, now)) return;
     const reason = whyNewLeaf(this.#waiting ?? this.#inUse, { signing, names }, policy, now);
     if (reason !== undefined) {
-      this.#waiting = await issueLeaf({ authority: signing, names, policy, now }, material);
+      this.#waiting = await issueLeaf({ authority: signing, names, policy, now: asked }, material);
       this.#options.onIssued(reason);
     }
     const waiting = this.#waiting;

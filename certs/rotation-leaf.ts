@@ -29,8 +29,8 @@ export function leafRenewalAt(leaf: Leaf, policy: RotationPolicy): number {
 }
 
 /**
- * Whether a leaf that was issued takes the place of the one in use. While the one in use is good, the other waits
- * until every API server trusts its authority; a leaf that nobody can verify is not worth waiting for.
+ * Whether a leaf that was issued takes the place of the one in use. One of another authority waits until that is in
+ * the caBundle, and, while the one in use is good, until every API server had time to notice.
  */
 export function mayServe(
   issued: Leaf,
@@ -43,8 +43,9 @@ export function mayServe(
   },
 ): boolean {
   const { signing, live = [], policy, now } = view;
-  const current = inUse === undefined ? undefined : parseCertificate(inUse.certPem);
-  if (inUse === undefined || current === undefined || !isCurrent(current, now)) return true;
-  if (inUse.issuerPem === issued.issuerPem || !chainsTo(inUse.certPem, live)) return true;
-  return chainsTo(issued.certPem, live) && now >= signsFrom(signing, policy);
+  if (inUse === undefined || inUse.issuerPem === issued.issuerPem) return true;
+  if (!chainsTo(issued.certPem, live)) return false;
+  const current = parseCertificate(inUse.certPem);
+  const good = current !== undefined && isCurrent(current, now) && chainsTo(inUse.certPem, live);
+  return !good || now >= signsFrom(signing, policy);
 }

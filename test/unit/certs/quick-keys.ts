@@ -5,9 +5,9 @@ import type { KeyMaterial } from '../../../certs/key-material.ts';
  * Keys from a small store, shorter than real ones, so that thousands of certificates cost little. They repeat: what
  * tells authorities apart is their name then, as it would be for a key that was used twice.
  */
-export function quickKeys(count = 6): KeyMaterial & { readonly made: () => number } {
+export function quickKeys(count = 6, bits = 1024): KeyMaterial & { readonly made: () => number } {
   const pool = Array.from({ length: count }, () =>
-    generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    generateKeyPairSync('rsa', { modulusLength: bits }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
   );
   let made = 0;
   return {

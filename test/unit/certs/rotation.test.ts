@@ -274,6 +274,8 @@ describe('the leaf', () => {
     expect(mayServe(other, leaf, { ...view, live: [pem(stranger)] })).toBe(true);
     expect(mayServe(other, leaf, { ...view, now: start + 30 * day })).toBe(true);
     const renewed = await issueLeaf({ authority: signing, names, policy, now: start }, material);
+    const expired = { ...view, now: start + 30 * day };
+    expect(mayServe(other, leaf, { ...expired, live: [pem(signing)] })).toBe(false);
     expect(mayServe(renewed, leaf, { ...view, signing: { ...signing, publishedAt: undefined } })).toBe(true);
   });
 });
