@@ -1,0 +1,177 @@
+import { beforeAll, expect, test } from 'vitest';
+import { apply, create, type Manifest, remove, removeAnnotation } from '../harness/kubectl.ts';
+import { type MarkerWay, processed } from '../harness/processed.ts';
+import {
+  appears,
+  disappears,
+  eventAbout,
+  find,
+  type StoredObject,
+  syncContexts,
+  useStage,
+} from '../harness/stage.ts';
+import type { ControlPlane } from '../sandbox/control-plane/control-plane.ts';
+import { trustedJson } from '../sandbox/json.ts';
+
+/** Targets on which Kubed has been at work before this controller starts. */
+const stage = useStage({ targets: 1 });
+const marker: MarkerWay = { context: 'context-1', target: 1, namespace: 'demo' };
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+const origin = 'kubed.appscode.com/origin';
+
+beforeAll(async () => {
+  const here = stage();
+  await here.setContexts([{ name: 'context-1', cluster: here.target(1) }]);
+  await here.createNamespace('demo');
+});
+
+test.each([
+  { kind: 'ConfigMap', plural: 'configmaps', prefix: 'configmap' },
+  { kind: 'Secret', plural: 'secrets', prefix: 'secret' },
+] as const)(
+  'a $kind of Kubed is taken over in place by the source that claims it',
+  async ({ kind, plural, prefix }) => {
+    const here = stage();
+    const [{ source }, target] = [here, here.target(1)];
+    const name = `claimed-${prefix}`;
+    const manifest = { ...sourceNamed(name), kind };
+    await apply(source, manifest);
+    const original = await appears(source, plural, 'demo', name);
+    await copyAsKubed(target, kind, original);
+    const copy = await appears(target, plural, 'demo', name);
+    expect(copy.metadata.annotations).toHaveProperty([lastApplied]);
+
+    await here.startController();
+    const taken = await appears(target, plural, 'demo', name, ({ metadata }) => {
+      expect(Object.keys(metadata.annotations ?? {}).toSorted()).toEqual(['example.org/note', origin]);
+    });
+    expect(taken.metadata.uid).toBe(copy.metadata.uid);
+    expect(taken.data).toEqual(original.data);
+    expect(taken.metadata.labels).toEqual({ team: 'payments', ...originLabels(name, 'hub') });
+    expect(trustedJson(taken.metadata.annotations?.[origin] ?? '')).toMatchObject({
+      namespace: 'demo',
+      name,
+      uid: original.metadata.uid,
+      resourceVersion: original.metadata.resourceVersion,
+      clusterUID: await uidOfCluster(source),
+      context: 'context-1',
+    });
+
+    // From now on it is a copy as any other.
+    await removeAnnotation(source, 'demo', `${prefix}/${name}`);
+    await disappears(target, plural, 'demo', name);
+  },
+);
+
+test('a copy that Kubed left stale is brought level in place, and what others added to it stays', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  await apply(source, sourceNamed('stale'));
+  const original = await appears(source, 'configmaps', 'demo', 'stale');
+  await copyAsKubed(target, 'ConfigMap', { ...original, data: { value: 'old', gone: 'b2xk' } });
+  await target.kubectl(['label', 'configmap/stale', '-n', 'demo', 'added=there']);
+  const copy = await appears(target, 'configmaps', 'demo', 'stale');
+
+  await here.startController();
+  await appears(target, 'configmaps', 'demo', 'stale', ({ metadata, data }) => {
+    expect(data).toEqual(original.data);
+    expect(metadata.uid).toBe(copy.metadata.uid);
+    expect(metadata.labels).toMatchObject({ added: 'there', team: 'payments' });
+    expect(metadata.annotations).not.toHaveProperty([lastApplied]);
+  });
+});
+
+test('a copy of Kubed that no source claims is left as it is', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  const names = ['source-gone', 'source-without-annotation', 'source-deleted-later'];
+  for (const name of names) {
+    await apply(source, sourceNamed(name));
+    await copyAsKubed(target, 'ConfigMap', await appears(source, 'configmaps', 'demo', name));
+  }
+  await remove(source, 'demo', 'configmap/source-gone');
+  await removeAnnotation(source, 'demo', 'configmap/source-without-annotation');
+  await removeAnnotation(source, 'demo', 'configmap/source-deleted-later');
+  const before = await Promise.all(names.map((name) => find(target, 'configmaps', 'demo', name)));
+
+  const controller = await here.startController();
+  await processed(here, controller, marker);
+  await remove(source, 'demo', 'configmap/source-deleted-later');
+  await processed(here, controller, marker);
+
+  const after = await Promise.all(names.map((name) => find(target, 'configmaps', 'demo', name)));
+  expect(after).toEqual(before);
+  expect(after).not.toContain(undefined);
+});
+
+test('the copy of a Kubed in another source cluster is foreign', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  await create(source, sourceNamed('neighbour'));
+  await copyAsKubed(
+    target,
+    'ConfigMap',
+    await appears(source, 'configmaps', 'demo', 'neighbour'),
+    'other-hub',
+  );
+  const copy = await find(target, 'configmaps', 'demo', 'neighbour');
+
+  const controller = await here.startController();
+  await eventAbout(source, 'demo', 'neighbour', 'Unowned');
+  await processed(here, controller, marker);
+  expect(await find(target, 'configmaps', 'demo', 'neighbour')).toEqual(copy);
+});
+
+/** Its value is the same for both kinds: Secrets want base64, to ConfigMaps it is text. */
+function sourceNamed(name: string): Manifest {
+  return {
+    kind: 'ConfigMap',
+    metadata: {
+      name,
+      namespace: 'demo',
+      labels: { team: 'payments' },
+      annotations: { [syncContexts]: 'context-1', 'example.org/note': 'kept' },
+    },
+    data: { value: 'dmFsdWU=' },
+  };
+}
+
+function originLabels(name: string, cluster: string): Readonly<Record<string, string>> {
+  return {
+    'kubed.appscode.com/origin.name': name,
+    'kubed.appscode.com/origin.namespace': 'demo',
+    'kubed.appscode.com/origin.cluster': cluster,
+  };
+}
+
+/**
+ * Makes the copy that Kubed makes of an object: source labels and annotations less the sync keys, what `kubectl apply`
+ * left there included, and an origin of four fields.
+ */
+async function copyAsKubed(
+  target: ControlPlane,
+  kind: Manifest['kind'],
+  { metadata, data = {} }: StoredObject,
+  cluster = 'hub',
+): Promise<void> {
+  const { namespace, name, uid, resourceVersion, labels, annotations } = metadata;
+  const { [syncContexts]: _list, ...travelling } = annotations ?? {};
+  await create(target, {
+    kind,
+    metadata: {
+      namespace,
+      name,
+      labels: { ...labels, ...originLabels(name, cluster) },
+      annotations: { ...travelling, [origin]: JSON.stringify({ namespace, name, uid, resourceVersion }) },
+    },
+    data,
+  });
+}
+
+async function uidOfCluster(place: ControlPlane): Promise<string> {
+  const { body } = await place.request<{ metadata: { uid: string } }>(
+    'GET',
+    '/api/v1/namespaces/kube-system',
+  );
+  return body.metadata.uid;
+}
