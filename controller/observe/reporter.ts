@@ -71,7 +71,7 @@ export class Reporter implements LaneObserver {
     if (resolution.settling) {
       return;
     }
-    const { source, violations, unavailable, names, claims } = resolution;
+    const { source, violations, unavailable, claims } = resolution;
     this.#set(
       source,
       wholeList,

@@ -33,6 +33,12 @@ interface CacheEntry {
   bytes: number;
 }
 
+interface Fetched {
+  readonly reading: SourceReading;
+  /** What keeping it costs. */
+  readonly bytes: number;
+}
+
 /**
  * Reads sources: the payload once for a version, however many targets want it, and the live metadata that a deletion
  * must rest on.
@@ -64,22 +70,8 @@ export class SourceReader {
       bytes: 0,
     };
     this.#cache.set(key, entry);
-    // By the entry itself: while this was fetched, the source can have been forgotten or asked for at another version.
-    const isCached = (): boolean => this.#cache.get(key) === entry;
-    fetched.then(
-      ({ reading, bytes }) => {
-        if (isCached() && reading.state === 'changing') {
-          this.forget(key);
-        } else if (isCached()) {
-          this.#account(entry, bytes);
-        }
-      },
-      () => {
-        if (isCached()) {
-          this.forget(key);
-        }
-      },
-    );
+    // Never rejects: whoever reads gets the error.
+    void this.#settle(key, entry, fetched);
     return entry.reading;
   }
 
@@ -108,7 +100,26 @@ export class SourceReader {
     this.#cache.delete(key);
   }
 
-  async #fetch(record: SourceRecord): Promise<{ readonly reading: SourceReading; readonly bytes: number }> {
+  /**
+   * Keeps what was read, or drops it where it was nothing. By the entry itself: meanwhile the source can have been
+   * forgotten, or asked for at another version.
+   */
+  async #settle(key: string, entry: CacheEntry, fetched: Promise<Fetched>): Promise<void> {
+    const bytes = await fetched.then(
+      (result) => (result.reading.state === 'changing' ? undefined : result.bytes),
+      () => undefined,
+    );
+    if (this.#cache.get(key) !== entry) {
+      return;
+    }
+    if (bytes === undefined) {
+      this.forget(key);
+    } else {
+      this.#account(entry, bytes);
+    }
+  }
+
+  async #fetch(record: SourceRecord): Promise<Fetched> {
     const { client, keys, stampKey, signal, circumstances } = this.#options;
     const kind = syncedKind(record.kind);
     let object: PayloadObject;
