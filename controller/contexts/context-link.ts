@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
-import { isApiError, TransportError } from '../../shared/kube/errors.ts';
+import { CredentialsError, isApiError, TransportError } from '../../shared/kube/errors.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
@@ -171,7 +171,7 @@ function describe(error: unknown): string {
     return `its API server answers ${error.status} ${error.reason}`;
   }
   if (error instanceof TransportError) {
-    return transportProblems[error.reason];
+    return error.cause instanceof CredentialsError ? error.cause.message : transportProblems[error.reason];
   }
   return 'its API server gives no usable answer';
 }
@@ -184,6 +184,7 @@ const transportProblems: Readonly<Record<TransportError['reason'], string>> = {
   CertificateNotTrusted:
     "its API server's certificate is not trusted; check certificate-authority-data and tls-server-name in the kubeconfig",
   ClientCertificateRefused: 'its API server refuses the client certificate; renew it in the kubeconfig',
+  CredentialsUnusable: 'the credentials in the kubeconfig cannot be used',
   MalformedAnswer: 'what answers at its address is not a Kubernetes API server',
   Other: 'its API server cannot be reached',
 };

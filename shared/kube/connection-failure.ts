@@ -1,5 +1,4 @@
-import { CredentialsError } from './credentials.ts';
-import { TransportError, type TransportErrorReason } from './errors.ts';
+import { CredentialsError, TransportError, type TransportErrorReason } from './errors.ts';
 
 const reasonOfCode: Readonly<Record<string, TransportErrorReason>> = {
   ECONNREFUSED: 'ConnectionRefused',
@@ -46,15 +45,15 @@ const clientCertificateAlert =
   /^ERR_SSL_.*_ALERT_(ACCESS_DENIED|BAD_CERTIFICATE|CERTIFICATE_(EXPIRED|REQUIRED|REVOKED|UNKNOWN)|HANDSHAKE_FAILURE|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE)$/;
 
 /**
- * What undici, Node or our own credentials threw, as TransportError. Neither message nor cause is kept: a parser error
- * carries what it could not parse. `written`: bytes of the request may have left.
+ * What undici, Node or our own credentials threw, as TransportError. Neither message nor cause is kept, save those of our own credentials: a
+ * parser error carries what it could not parse. `written`: bytes of the request may have left.
  */
 export function transportFailure(error: unknown, written: boolean, server: string): TransportError {
   if (error instanceof TransportError) {
     return error;
   }
   if (error instanceof CredentialsError) {
-    return new TransportError('Other', false, error.message);
+    return new TransportError('CredentialsUnusable', false, error.message, { cause: error });
   }
   const code = codeOf(error);
   // A server that refuses our certificate ends the handshake: it never reads the request, though with

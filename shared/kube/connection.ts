@@ -18,8 +18,7 @@ import { type Answer, type Exchange, exchange } from './connection-request.ts';
 import { type Session, SessionKeeper } from './connection-session.ts';
 import type { ConnectionSpec } from './connection-spec.ts';
 import { openWatch } from './connection-watch.ts';
-import { CredentialsError } from './credentials.ts';
-import { AbortedError, TransportError } from './errors.ts';
+import { AbortedError, CredentialsError, TransportError } from './errors.ts';
 import type { KubeObject, ListPage } from './object.ts';
 import { type Resource, resourcePath } from './resource.ts';
 

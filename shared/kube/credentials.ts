@@ -3,6 +3,7 @@ import type { RequestOptions } from 'node:https';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ConnectionSettings, Impersonation, Material } from './connection-spec.ts';
+import { CredentialsError } from './errors.ts';
 
 /** What a connection needs to prove who it is and whom it trusts. */
 export interface Credentials {
@@ -25,11 +26,6 @@ export interface MaterialTexts {
   readonly certificate: string | undefined;
   readonly key: string | undefined;
   readonly token: string | undefined;
-}
-
-/** The credentials cannot be used: a file is missing or holds something else. Names the file or the setting, never its content. */
-export class CredentialsError extends Error {
-  override readonly name = 'CredentialsError';
 }
 
 /** True where anything of it lies in a file, which can be replaced under our feet. */

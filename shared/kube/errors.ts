@@ -49,6 +49,7 @@ export type TransportErrorReason =
   | 'Timeout'
   | 'CertificateNotTrusted'
   | 'ClientCertificateRefused'
+  | 'CredentialsUnusable'
   | 'MalformedAnswer'
   | 'Other';
 
@@ -66,6 +67,11 @@ export class TransportError extends Error {
     this.reason = reason;
     this.sent = sent;
   }
+}
+
+/** The credentials cannot be used: a file is missing or holds something else. Names the file or the setting, never its content. */
+export class CredentialsError extends Error {
+  override readonly name = 'CredentialsError';
 }
 
 /** The caller's signal aborted the request. */

@@ -1,4 +1,4 @@
-import { AbortedError, ApiError, TransportError } from '../kube/errors.ts';
+import { AbortedError, ApiError, CredentialsError, TransportError } from '../kube/errors.ts';
 import type { LogFields } from '../logger.ts';
 import { topFrame } from './top-frame.ts';
 
@@ -16,7 +16,14 @@ export function errorFields(error: unknown): LogFields {
     };
   }
   if (error instanceof TransportError) {
-    return { error: error.name, reason: error.reason, sent: error.sent, cause: causeOf(error) };
+    return {
+      error: error.name,
+      reason: error.reason,
+      sent: error.sent,
+      cause: causeOf(error),
+      // It names a file or a setting, never its content, and without it nobody knows which one to mend.
+      problem: error.cause instanceof CredentialsError ? error.cause.message : undefined,
+    };
   }
   if (error instanceof AbortedError) {
     return { error: error.name };

@@ -293,7 +293,7 @@ describe('a token from a file', () => {
     const file = join(folder, 'token');
     await using connection = connectTo({ server: server.url, token: { file } });
     const error = await failure(connection.client.ping());
-    expect(error).toMatchObject({ reason: 'Other', sent: false });
+    expect(error).toMatchObject({ reason: 'CredentialsUnusable', sent: false });
     expect(String(error)).toContain(`the token file ${file} cannot be read (ENOENT)`);
     await put('token', 'one');
     await connection.client.get(configMaps, 'demo', 'x');

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { isTlsFailure, transportFailure } from '../../../../shared/kube/connection-failure.ts';
-import { CredentialsError } from '../../../../shared/kube/credentials.ts';
+import { CredentialsError } from '../../../../shared/kube/errors.ts';
 
 const server = 'https://api:6443';
 const withCode = (code: string): Error => Object.assign(new Error('CANARY'), { code, data: 'CANARY' });
@@ -46,6 +46,6 @@ test('several addresses that all refuse are one refusal', () => {
 
 test('credentials that cannot be used say which', () => {
   const failure = transportFailure(new CredentialsError('the token file /t is empty'), true, server);
-  expect(failure).toMatchObject({ reason: 'Other', sent: false });
+  expect(failure).toMatchObject({ reason: 'CredentialsUnusable', sent: false });
   expect(failure.message).toContain('the token file /t is empty');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AbortedError, ApiError, TransportError } from '../../../../shared/kube/errors.ts';
+import { AbortedError, ApiError, CredentialsError, TransportError } from '../../../../shared/kube/errors.ts';
 import { errorFields } from '../../../../shared/log/error-fields.ts';
 
 const canary = 'canary-7f3a';
@@ -21,6 +21,14 @@ describe('errorFields', () => {
       reason: 'ConnectionReset',
       sent: true,
       cause: 'ECONNRESET',
+    });
+  });
+
+  it('tells which credentials cannot be used', () => {
+    const cause = new CredentialsError('the token file /t is empty');
+    expect(errorFields(new TransportError('CredentialsUnusable', false, '', { cause }))).toMatchObject({
+      reason: 'CredentialsUnusable',
+      problem: 'the token file /t is empty',
     });
   });
 
