@@ -6,34 +6,53 @@ import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ListenAddress } from '../shared/settings/listen-address.ts';
 
-/** Milliseconds until a TLS handshake, and then the headers of a request, are there. */
-const headersTimeoutMs = 5_000;
-/** Milliseconds until a whole request is there. The API server itself gives up after 30 s at the latest. */
-const requestTimeoutMs = 10_000;
-/** Node looks for late requests this often, in milliseconds; at its default of 30 s the two above would mean little. */
-const checkIntervalMs = 1_000;
-/** The API server's client closes idle connections after 90 s: it must be the one that does, or its next POST fails. */
-const keepAliveTimeoutMs = 120_000;
+/** How long things may take, in milliseconds. */
+export interface ServerTimes {
+  /** Until a TLS handshake, and then the headers of a request, are there. */
+  readonly headersMs: number;
+  /** Until a whole request is there. The API server itself gives up after 30 s at the latest. */
+  readonly requestMs: number;
+  /** Between two looks for late requests; at Node's default of 30 s the two above would mean little. */
+  readonly checkMs: number;
+  /**
+   * Until an idle connection is closed. The API server's client closes its own after 90 s: it must be the one that
+   * does, or its next POST meets a closed connection.
+   */
+  readonly keepAliveMs: number;
+  /** While draining, in which every answer ends its connection and new ones still come. */
+  readonly lameDuckMs: number;
+  /** After that, for answers under way. */
+  readonly drainMs: number;
+}
+
+const usualTimes: ServerTimes = {
+  headersMs: 5_000,
+  requestMs: 10_000,
+  checkMs: 1_000,
+  keepAliveMs: 120_000,
+  lameDuckMs: 2_000,
+  drainMs: 8_000,
+};
 const maxHeaderBytes = 16_384;
-/** While draining: milliseconds in which every answer ends its connection and new ones still come. */
-const lameDuckMs = 2_000;
-/** After that: milliseconds that answers under way get. */
-const drainMs = 8_000;
 
 export interface WebhookServerOptions {
   readonly address: ListenAddress;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where they differ from the usual. */
+  readonly times?: Partial<ServerTimes> | undefined;
 }
 
 /** HTTPS whose certificate can be changed while it serves. Without one, handshakes fail. */
 export class WebhookServer {
   readonly #options: WebhookServerOptions;
+  readonly #times: ServerTimes;
   #server: Server | undefined;
   #draining = false;
 
   constructor(options: WebhookServerOptions) {
     this.#options = options;
+    this.#times = { ...usualTimes, ...options.times };
   }
 
   /** The server is about to end: answers should end their connections. */
@@ -46,11 +65,11 @@ export class WebhookServer {
     const { address, logger } = this.#options;
     const server = createServer(
       {
-        headersTimeout: headersTimeoutMs,
-        requestTimeout: requestTimeoutMs,
-        handshakeTimeout: headersTimeoutMs,
-        connectionsCheckingInterval: checkIntervalMs,
-        keepAliveTimeout: keepAliveTimeoutMs,
+        headersTimeout: this.#times.headersMs,
+        requestTimeout: this.#times.requestMs,
+        handshakeTimeout: this.#times.headersMs,
+        connectionsCheckingInterval: this.#times.checkMs,
+        keepAliveTimeout: this.#times.keepAliveMs,
         maxHeaderSize: maxHeaderBytes,
       },
       handler,
@@ -95,8 +114,8 @@ export class WebhookServer {
       return;
     }
     this.#draining = true;
-    await clock.sleep(lameDuckMs);
-    const cancel = clock.schedule(drainMs, () => {
+    await clock.sleep(this.#times.lameDuckMs);
+    const cancel = clock.schedule(this.#times.drainMs, () => {
       server.closeAllConnections();
     });
     await new Promise<void>((resolve) => {
