@@ -1,0 +1,238 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { create, remove, setData } from '../harness/kubectl.ts';
+import { copyRights, grantEverywhere, grantIn, namespaceRights, type Subject } from '../harness/rbac.ts';
+import { appears, disappears, eventAbout, type Stage, syncContexts, useStage } from '../harness/stage.ts';
+import { ConnectProxy } from '../sandbox/network/connect-proxy.ts';
+import type { ContextSpec } from '../sandbox/sandbox.ts';
+
+const stage = useStage({
+  targets: 1,
+  users: [{ name: 'token-user' }, { name: 'token-file-user' }, { name: 'impersonator' }],
+});
+
+/** What a kubeconfig says of a context besides its name, cluster and namespace. */
+type Way = Omit<ContextSpec, 'name' | 'cluster' | 'namespace'>;
+
+/** Writes a file beside the contexts kubeconfig and yields its name, which is relative to that. */
+async function fileBeside(here: Stage, name: string, content: string): Promise<string> {
+  await writeFile(join(here.sandbox.folder, name), content, { mode: 0o600 });
+  return name;
+}
+
+/** The one context there is, named as the namespace that it leads to: the sources of other tests do not know it. */
+async function useContext(here: Stage, namespace: string, way: Way): Promise<void> {
+  await here.setContexts([{ name: namespace, cluster: here.target(1), namespace, ...way }]);
+}
+
+/** Nobody but the subject may write into the namespace, so that a copy there proves who wrote it. */
+async function namespaceOf(here: Stage, namespace: string, subject: Subject): Promise<void> {
+  await here.createNamespace(namespace);
+  await grantIn(here.target(1), namespace, 'copies', subject, [copyRights, namespaceRights]);
+}
+
+/** Propagation by way of the context works from the first copy to its end, for both kinds. */
+async function expectPropagation(here: Stage, namespace: string): Promise<void> {
+  const metadata = { name: 'omni', namespace, annotations: { [syncContexts]: namespace } };
+  await create(here.source, { kind: 'ConfigMap', metadata, data: { leave: 'no' } });
+  await create(here.source, { kind: 'Secret', metadata, stringData: { leave: 'no' } });
+  await appears(here.target(1), 'configmaps', namespace, 'omni');
+  await appears(here.target(1), 'secrets', namespace, 'omni');
+  await setData(here.source, namespace, 'configmap/omni', { leave: 'yes' });
+  await appears(here.target(1), 'configmaps', namespace, 'omni', ({ data }) => {
+    expect(data).toEqual({ leave: 'yes' });
+  });
+  await remove(here.source, namespace, 'configmap/omni');
+  await disappears(here.target(1), 'configmaps', namespace, 'omni');
+}
+
+interface Example {
+  readonly subject: Subject;
+  readonly way: (here: Stage) => Way | Promise<Way>;
+}
+
+const embedded = 'certificate-authority-data';
+
+test.each<[what: string, Example]>([
+  [
+    'client certificate',
+    {
+      subject: { kind: 'User', name: 'certified' },
+      way: async (here) => ({ user: await here.target(1).clientCertificate('certified') }),
+    },
+  ],
+  [
+    'group of a client certificate',
+    {
+      subject: { kind: 'Group', name: 'syncers' },
+      way: async (here) => ({ user: await here.target(1).clientCertificate('anybody', ['syncers']) }),
+    },
+  ],
+  [
+    'client certificate, key and authority in files',
+    {
+      subject: { kind: 'User', name: 'filed' },
+      way: async (here) => {
+        const { certPem, keyPem } = await here.target(1).clientCertificate('filed');
+        const ca = await fileBeside(here, 'target-ca.crt', here.target(1).caPem);
+        return {
+          clusterFields: { [embedded]: undefined, 'certificate-authority': ca },
+          userFields: {
+            token: undefined,
+            'client-certificate': await fileBeside(here, 'client.crt', certPem),
+            'client-key': await fileBeside(here, 'client.key', keyPem),
+          },
+        };
+      },
+    },
+  ],
+  [
+    'token',
+    {
+      subject: { kind: 'User', name: 'token-user' },
+      way: (here) => ({ user: { token: here.target(1).userToken('token-user') } }),
+    },
+  ],
+  [
+    'token file',
+    {
+      subject: { kind: 'User', name: 'token-file-user' },
+      way: async (here) => {
+        const token = `${here.target(1).userToken('token-file-user')}\n`;
+        return { user: { tokenFile: await fileBeside(here, 'token', token) } };
+      },
+    },
+  ],
+  [
+    'impersonated user',
+    {
+      subject: { kind: 'User', name: 'acted-as' },
+      way: (here) => ({
+        user: { token: here.target(1).userToken('impersonator') },
+        userFields: { as: 'acted-as' },
+      }),
+    },
+  ],
+  [
+    'group of an impersonated user',
+    {
+      subject: { kind: 'Group', name: 'acted-in' },
+      way: (here) => ({
+        user: { token: here.target(1).userToken('impersonator') },
+        userFields: { as: 'nobody', 'as-groups': ['others', 'acted-in'] },
+      }),
+    },
+  ],
+])('a context proves who it is by %s', async (what, { subject, way }) => {
+  const here = stage();
+  const namespace = what.replaceAll(/[ ,]+/g, '-');
+  if (what === 'impersonated user') {
+    const impersonate = { apiGroups: [''], resources: ['users', 'groups'], verbs: ['impersonate'] };
+    await grantEverywhere(here.target(1), 'impersonator', { kind: 'User', name: 'impersonator' }, [
+      impersonate,
+    ]);
+  }
+  await namespaceOf(here, namespace, subject);
+  await useContext(here, namespace, await way(here));
+  await here.startController();
+  await expectPropagation(here, namespace);
+});
+
+test('a token file that is replaced while running is read again when the old token is refused', async () => {
+  const here = stage();
+  const [target, namespace] = [here.target(1), 'rotated'];
+  await namespaceOf(here, namespace, { kind: 'ServiceAccount', namespace, name: 'syncer' });
+  const old = await target.serviceAccountToken(namespace, 'syncer');
+  await useContext(here, namespace, { user: { tokenFile: await fileBeside(here, 'rotating', old) } });
+  await here.startController();
+  await create(here.source, {
+    kind: 'ConfigMap',
+    metadata: { name: 'omni', namespace, annotations: { [syncContexts]: namespace } },
+    data: { round: 'first' },
+  });
+  const copy = await appears(target, 'configmaps', namespace, 'omni');
+
+  await target.request('DELETE', `/api/v1/namespaces/${namespace}/serviceaccounts/syncer`);
+  await fileBeside(here, 'rotating', await target.serviceAccountToken(namespace, 'syncer'));
+  await eventually('the old token is refused', async () => {
+    const { status } = await target.request('GET', `/api/v1/namespaces/${namespace}/configmaps`, undefined, {
+      token: old,
+      allowFailure: true,
+    });
+    expect(status).toBe(401);
+  });
+
+  await setData(here.source, namespace, 'configmap/omni', { round: 'second' });
+  await appears(target, 'configmaps', namespace, 'omni', ({ data, metadata }) => {
+    expect(data).toEqual({ round: 'second' });
+    expect(metadata.uid).toBe(copy.metadata.uid);
+  });
+});
+
+const untrusted =
+  "its API server's certificate is not trusted; check certificate-authority-data and tls-server-name in the kubeconfig.";
+
+test.each<[what: string, wrong: Way, right: Way]>([
+  [
+    'tls-server-name',
+    { clusterFields: { 'tls-server-name': 'elsewhere.example' } },
+    { clusterFields: { 'tls-server-name': 'kubernetes.default' } },
+  ],
+  [
+    'insecure-skip-tls-verify',
+    { clusterFields: { [embedded]: undefined } },
+    { clusterFields: { [embedded]: undefined, 'insecure-skip-tls-verify': true } },
+  ],
+])('%s decides whether an API server is trusted', async (namespace, wrong, right) => {
+  const here = stage();
+  await here.createNamespace(namespace);
+  await useContext(here, namespace, wrong);
+  await here.startController();
+  await create(here.source, {
+    kind: 'ConfigMap',
+    metadata: { name: 'waiting', namespace, annotations: { [syncContexts]: namespace } },
+  });
+  const event = await eventAbout(here.source, namespace, 'waiting', 'ContextUnavailable');
+  expect(event.message).toBe(`Context "${namespace}" cannot be used: ${untrusted}`);
+
+  await useContext(here, namespace, right);
+  await appears(here.target(1), 'configmaps', namespace, 'waiting');
+  await expectPropagation(here, namespace);
+});
+
+test('a target is reached through its proxy-url alone', async () => {
+  const here = stage();
+  const namespace = 'proxied';
+  await using proxy = await ConnectProxy.start();
+  await here.createNamespace(namespace);
+  // Nobody but the proxy knows this host; its port is the target's.
+  const address = `kubernetes.default:${here.target(1).port}`;
+  await useContext(here, namespace, {
+    server: `https://${address}`,
+    clusterFields: { 'proxy-url': proxy.url },
+  });
+  await here.startController();
+  await expectPropagation(here, namespace);
+  expect(new Set(proxy.targets)).toEqual(new Set([address]));
+});
+
+test('a credential file that is missing is named, and used once it is there', async () => {
+  const here = stage();
+  const namespace = 'late-file';
+  await here.createNamespace(namespace);
+  await useContext(here, namespace, { user: { tokenFile: 'late-token' } });
+  await here.startController();
+  await create(here.source, {
+    kind: 'ConfigMap',
+    metadata: { name: 'waiting', namespace, annotations: { [syncContexts]: namespace } },
+  });
+  const event = await eventAbout(here.source, namespace, 'waiting', 'ContextUnavailable');
+  expect(event.message).toBe(
+    `Context "${namespace}" cannot be used: the token file ${join(here.sandbox.folder, 'late-token')} cannot be read (ENOENT).`,
+  );
+
+  await fileBeside(here, 'late-token', here.target(1).adminToken);
+  await appears(here.target(1), 'configmaps', namespace, 'waiting');
+});
