@@ -15,10 +15,14 @@ export interface ContextList {
 export function parseContextList(value: string): ContextList {
   const entries = value.split(',').map((entry) => entry.trim());
   const filled = entries.filter((entry) => entry !== '');
-  const names = [...new Set(filled)];
+  const names = new Set<string>();
+  const repeated = new Set<string>();
+  for (const name of filled) {
+    (names.has(name) ? repeated : names).add(name);
+  }
   return {
-    names,
-    repeated: names.filter((name) => filled.indexOf(name) !== filled.lastIndexOf(name)),
+    names: [...names],
+    repeated: [...repeated],
     hasEmptyName: filled.length > 0 && filled.length < entries.length,
   };
 }
