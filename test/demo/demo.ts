@@ -7,7 +7,7 @@ import { shellWords } from './shell-words.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Milliseconds after which an effect that was not seen is a failure; it usually takes a few. */
-const effectTimeoutMs = 15_000;
+const effectTimeoutMs = 30_000;
 
 /** How an object must be for something to count as done; undefined: it is not there. */
 export type Fits = (object: PayloadObject | undefined) => boolean;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { buildProgram } from '../harness/build.ts';
 import { ensureBinaries } from '../sandbox/binaries/binaries.ts';
+import { property } from '../sandbox/json.ts';
 import { type Clusters, startClusters } from './clusters.ts';
 import { DemoController } from './controller.ts';
 import { Demo } from './demo.ts';
@@ -101,6 +102,10 @@ async function onClusters(signal: AbortSignal, keep: boolean): Promise<void> {
 }
 
 async function withController(clusters: Clusters, signal: AbortSignal, keep: boolean): Promise<void> {
+  // For the key and the catalog that the controller keeps on the source cluster.
+  const namespace = ['create', 'namespace', 'context-syncer'];
+  terminal.command(`kubectl ${shellWords(namespace)}`);
+  terminal.output((await clusters.sandbox.source.kubectl(namespace)).stdout);
   const controller = await DemoController.start({
     folder: clusters.folder,
     sourceKubeconfig: clusters.sandbox.source.kubeconfigFile,
@@ -136,9 +141,17 @@ async function play(demo: Demo): Promise<void> {
   }
 }
 
+/** A command that failed has also printed why: compilers do so on standard output. */
+function explain(error: unknown): string {
+  const printed = ['stdout', 'stderr'].map((stream) => property(error, stream));
+  return [error instanceof Error ? error.message : String(error), ...printed]
+    .flatMap((text) => (typeof text === 'string' && text.trim() !== '' ? [text.trim()] : []))
+    .join('\n');
+}
+
 try {
   process.exit(await main());
 } catch (error) {
-  terminal.problem(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  terminal.problem(`The demo failed: ${explain(error)}`);
   process.exit(1);
 }

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 
+/** Milliseconds: three control planes start in 5 s on an idle machine, and in half a minute on a busy one. */
+const patienceMs = 90_000;
+
 /** `npm run demo` as a person runs it, in a process group and a temporary folder of its own. */
 async function startDemo(...flags: readonly string[]) {
   const temporary = await mkdtemp(join(tmpdir(), 'demo-test-'));
@@ -34,11 +37,15 @@ async function startDemo(...flags: readonly string[]) {
     output: () => output,
     /** Waits until it has printed this. */
     async prints(text: string): Promise<void> {
-      await eventually(`the demo prints "${text}"`, () => {
-        if (!output.includes(text)) {
-          throw new Error(`it has printed:\n${output}`);
-        }
-      });
+      await eventually(
+        `the demo prints "${text}"`,
+        () => {
+          if (!output.includes(text)) {
+            throw new Error(`it has printed:\n${output}`);
+          }
+        },
+        patienceMs,
+      );
     },
     /** What Ctrl-C in a terminal does: the signal goes to the whole group. */
     interrupt(): void {
