@@ -74,7 +74,11 @@ export class CertificateManager implements ServingCertificates {
     this.#store = new CaStore({ client, namespace, name: secretName });
     this.#bundle = new CaBundle({ client, name: options.configurationName });
     this.#wakeup = new Wakeup(clock);
-    this.#writes = new WriteBudget(clock, options.random);
+    this.#writes = new WriteBudget({
+      clock,
+      random: options.random,
+      periodMs: this.#policy.authorityLifeMs,
+    });
     this.#keeper = new LeafKeeper({
       names: options.servingNames,
       policy: this.#policy,

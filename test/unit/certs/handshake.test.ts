@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Authority, issueLeaf, makeAuthority } from '../../../certs/authority.ts';
@@ -31,9 +30,9 @@ async function serve(authority: Authority): Promise<{ server: Server; port: numb
   onTestFinished(() => {
     server.close();
   });
-  // A listening TCP server has an AddressInfo.
-  const { port } = server.address() as AddressInfo;
-  return { server, port };
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP server');
+  return { server, port: address.port };
 }
 
 /** `trusted`, or the code with which OpenSSL refuses. */

@@ -170,7 +170,7 @@ async function settle(world: Cluster, fault: (call: FakeCall) => FakeFault | und
 test('a leaf in use chains to the live bundle at every moment, whatever time, crashes and lost answers do', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.oneof(...ordinary), { minLength: 3, maxLength: 25 }),
+      fc.array(fc.oneof(...ordinary), { minLength: 3, maxLength: 18 }),
       faults,
       async (actions, drawn) => {
         const world = new Cluster();
@@ -194,14 +194,14 @@ test('a leaf in use chains to the live bundle at every moment, whatever time, cr
         }
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
-}, 120_000);
+}, 180_000);
 
 test('whatever is wiped, deleted, garbled or set back heals, and all replicas agree', async () => {
   const any = fc.oneof(...ordinary, ...harmful);
   await fc.assert(
-    fc.asyncProperty(fc.array(any, { minLength: 3, maxLength: 25 }), faults, async (actions, drawn) => {
+    fc.asyncProperty(fc.array(any, { minLength: 3, maxLength: 18 }), faults, async (actions, drawn) => {
       const world = new Cluster();
       const { fault, end } = faultsInTurn(drawn, () => undefined);
       try {
@@ -221,6 +221,6 @@ test('whatever is wiped, deleted, garbled or set back heals, and all replicas ag
         await world.stop();
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
-}, 120_000);
+}, 180_000);
