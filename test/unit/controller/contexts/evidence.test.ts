@@ -1,0 +1,142 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type ClusterEvidence,
+  type ClusterMember,
+  clusterId,
+  groupByCluster,
+  isSameCluster,
+} from '../../../../controller/contexts/evidence.ts';
+
+const evidence: fc.Arbitrary<ClusterEvidence> = fc.record({
+  kubeSystemUid: fc.constantFrom(undefined, 'uid-1', 'uid-2'),
+  namespace: fc.constantFrom(
+    undefined,
+    { name: 'default', uid: 'ns-1' },
+    { name: 'default', uid: 'ns-2' },
+    { name: 'team', uid: 'ns-3' },
+  ),
+  rootCaHash: fc.constantFrom(undefined, 'ca-1', 'ca-2'),
+});
+
+const members: fc.Arbitrary<ClusterMember> = fc.record({
+  server: fc.constantFrom(undefined, 'https://a', 'https://b', 'https://c'),
+  evidence: fc.option(evidence, { nil: undefined }),
+});
+
+function member(server: string | undefined, given?: ClusterEvidence): ClusterMember {
+  return { server, evidence: given };
+}
+
+describe('whether two members are one cluster', () => {
+  it('is the same from both sides', () => {
+    fc.assert(
+      fc.property(members, members, (left, right) => {
+        expect(isSameCluster(left, right)).toBe(isSameCluster(right, left));
+      }),
+    );
+  });
+
+  it('is decided by the uid of kube-system wherever both show it', () => {
+    fc.assert(
+      fc.property(members, members, (left, right) => {
+        const [a, b] = [left.evidence?.kubeSystemUid, right.evidence?.kubeSystemUid];
+        fc.pre(a !== undefined && b !== undefined);
+        expect(isSameCluster(left, right)).toBe(a === b);
+      }),
+    );
+  });
+
+  it.each([
+    [
+      'another address of one cluster, by uid',
+      member('https://a', { kubeSystemUid: 'uid-1' }),
+      member('https://b', { kubeSystemUid: 'uid-1' }),
+      true,
+    ],
+    [
+      'a cluster made anew under its old address',
+      member('https://a', { kubeSystemUid: 'uid-1' }),
+      member('https://a', { kubeSystemUid: 'uid-2' }),
+      false,
+    ],
+    [
+      'one namespace seen twice where kube-system may not be read',
+      member('https://a', { namespace: { name: 'team', uid: 'n' } }),
+      member('https://b', { kubeSystemUid: 'uid-1', namespace: { name: 'team', uid: 'n' } }),
+      true,
+    ],
+    [
+      'namespaces of one name in two clusters of one authority',
+      member('https://a', { namespace: { name: 'team', uid: 'n' }, rootCaHash: 'ca' }),
+      member('https://b', { namespace: { name: 'team', uid: 'm' }, rootCaHash: 'ca' }),
+      false,
+    ],
+    [
+      'different namespaces under one authority',
+      member('https://a', { namespace: { name: 'team', uid: 'n' }, rootCaHash: 'ca' }),
+      member('https://b', { namespace: { name: 'other', uid: 'm' }, rootCaHash: 'ca' }),
+      true,
+    ],
+    ['one address, nothing else known', member('https://a'), member('https://a'), true],
+    [
+      'one address, one of them never reached',
+      member('https://a', { kubeSystemUid: 'u' }),
+      member('https://a'),
+      true,
+    ],
+    ['two addresses, nothing else known', member('https://a'), member('https://b'), false],
+    ['no address at all', member(undefined), member(undefined), false],
+  ])('is known for %s', (_what, left, right, same) => {
+    expect(isSameCluster(left, right)).toBe(same);
+  });
+});
+
+describe('sorting members into clusters', () => {
+  it('puts every member into exactly one group, and the same ones together in whatever order they come', () => {
+    const given = fc
+      .array(members, { maxLength: 6 })
+      .chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })));
+    fc.assert(
+      fc.property(given, ([list, shuffled]) => {
+        const groups = groupByCluster(list);
+        expect(groups.flat()).toHaveLength(list.length);
+        expect(new Set(groups.flat())).toEqual(new Set(list));
+        const partition = (all: readonly (readonly ClusterMember[])[]): ReadonlySet<string> =>
+          new Set(
+            all.map((group) =>
+              group
+                .map((one) => list.indexOf(one))
+                .toSorted((left, right) => left - right)
+                .join(),
+            ),
+          );
+        expect(partition(groupByCluster(shuffled))).toEqual(partition(groups));
+      }),
+    );
+  });
+
+  it('leaves nobody apart from a member that is the same cluster', () => {
+    fc.assert(
+      fc.property(fc.array(members, { maxLength: 6 }), (list) => {
+        const groups = groupByCluster(list);
+        for (const group of groups) {
+          const outside = list.filter((other) => !group.includes(other));
+          expect(group.some((one) => outside.some((other) => isSameCluster(one, other)))).toBe(false);
+        }
+      }),
+    );
+  });
+
+  it('names a cluster by its best evidence, whatever the order', () => {
+    fc.assert(
+      fc.property(fc.array(members, { minLength: 1, maxLength: 5 }), (group) => {
+        expect(clusterId(group.toReversed())).toBe(clusterId(group));
+      }),
+    );
+    expect(
+      clusterId([member('https://a'), member('https://b', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' })]),
+    ).toBe('uid-1');
+    expect(clusterId([member('https://a')])).toBe('url:https://a');
+  });
+});

@@ -1,0 +1,255 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ClaimIndex } from '../../../../controller/claims/claim-index.ts';
+import type { TargetRef } from '../../../../controller/claims/target-ref.ts';
+import { ContextLink } from '../../../../controller/contexts/context-link.ts';
+import { recordOfObject } from '../../../../controller/copy/copy-record.ts';
+import { Contention } from '../../../../controller/lane/contention.ts';
+import { CopyIndex } from '../../../../controller/lane/copy-index.ts';
+import { DeletionFuse } from '../../../../controller/lane/deletion-fuse.ts';
+import { TargetWriter } from '../../../../controller/reconcile/act.ts';
+import type { Outcome } from '../../../../controller/reconcile/outcome.ts';
+import { Reconciler } from '../../../../controller/reconcile/reconciler.ts';
+import { SourceReader } from '../../../../controller/source/source-reader.ts';
+import { sourceRecordOf } from '../../../../controller/source/source-record.ts';
+import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
+import type { PayloadObject } from '../../../../shared/kube/object.ts';
+import { configMaps } from '../../../../shared/kube/resource.ts';
+import { silentLogger } from '../../../../shared/logger.ts';
+import { syncedKind } from '../../../../shared/synced-kind.ts';
+import { anObject, FakeApi, type FakeCall } from '../../fakes/fake-api.ts';
+import { ManualClock } from '../../fakes/manual-clock.ts';
+import { aContext, aSource, circumstancesOf, cluster, keys, reading, stampKey } from '../arbitraries.ts';
+
+const target: TargetRef = { kind: 'ConfigMap', namespace: 'team', name: 'omni' };
+const circumstances = circumstancesOf(aContext('c1', { namespace: 'team' }));
+
+/** One lane's parts around two API servers in memory. */
+class Bench {
+  readonly clock = new ManualClock();
+  readonly source = new FakeApi(this.clock);
+  readonly target = new FakeApi(this.clock);
+  readonly index = new CopyIndex(reading);
+  readonly claims = new ClaimIndex();
+  readonly fuse = new DeletionFuse();
+  readonly #signal = new AbortController().signal;
+  readonly #link = new ContextLink({
+    name: 'c1',
+    namespace: 'team',
+    server: this.target.server,
+    fingerprint: '',
+    client: this.target,
+    sourceNamespaceUid: () => Promise.resolve(undefined),
+    clock: this.clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    onChange: () => undefined,
+  });
+  readonly #reconciler = new Reconciler({
+    cluster: 'cluster-c1',
+    claims: this.claims,
+    index: this.index,
+    sources: new SourceReader({
+      client: this.source,
+      keys,
+      stampKey,
+      circumstances: () => circumstances,
+      cacheBytes: 1_000_000,
+      signal: this.#signal,
+    }),
+    writer: new TargetWriter({ index: this.index, keys, cluster, signal: this.#signal }),
+    fuse: this.fuse,
+    contention: new Contention(this.clock),
+    circumstances: () => circumstances,
+    linksFor: () => [this.#link],
+    wasWitnessed: () => false,
+    versionsTrusted: () => true,
+  });
+
+  constructor() {
+    this.index.replace('ConfigMap', undefined, [], '1');
+  }
+
+  /** Stores a source of that namespace with one value and claims its copy; yields what was stored. */
+  annotate(namespace: string, value: string): void {
+    const object: PayloadObject = {
+      ...anObject(configMaps, namespace, 'omni', { annotations: { [keys.syncContexts]: 'c1' } }),
+      data: { key: value },
+    };
+    const record = sourceRecordOf('ConfigMap', this.source.put(configMaps, object), keys);
+    this.claims.put(record ?? aSource(), circumstances);
+  }
+
+  /** The source is gone, and its claim with it. */
+  withdraw(namespace: string): void {
+    this.source.drop(configMaps, namespace, 'omni');
+    this.claims.remove(`ConfigMap/${namespace}/omni`);
+  }
+
+  async pass(): Promise<Outcome> {
+    const { outcome } = await this.#reconciler.reconcile(target);
+    return outcome;
+  }
+
+  copy(): PayloadObject | undefined {
+    return this.target.peek<PayloadObject>(configMaps, 'team', 'omni');
+  }
+
+  writes(): readonly FakeCall[] {
+    return this.target.calls.filter(({ verb }) => verb !== 'get');
+  }
+
+  /** Runs once, when the source cluster is asked for the first time from now on. */
+  whileSourceIsRead(run: () => void): void {
+    let done = false;
+    this.source.fault = () => {
+      if (!done) {
+        done = true;
+        run();
+      }
+      return undefined;
+    };
+  }
+}
+
+let bench: Bench;
+
+beforeEach(() => {
+  bench = new Bench();
+});
+
+const left: Outcome = { kind: 'left', reason: 'Level' };
+
+describe('a pass', () => {
+  it('makes the copy, then leaves it without a request to anyone', async () => {
+    bench.annotate('demo', '1');
+    expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'create' });
+    expect(bench.copy()).toMatchObject({ data: { key: '1' } });
+    const requests = bench.target.calls.length + bench.source.calls.length;
+    expect(await bench.pass()).toEqual(left);
+    expect(bench.target.calls.length + bench.source.calls.length).toBe(requests);
+  });
+
+  it('brings a changed source to its copy with one write', async () => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    bench.annotate('demo', '2');
+    expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'update', reason: 'SourceChanged' });
+    expect(bench.copy()).toMatchObject({ data: { key: '2' } });
+    expect(bench.writes()).toHaveLength(2);
+  });
+
+  it('leaves a foreign object untouched, and makes the copy when it is gone', async () => {
+    const foreign = { ...anObject(configMaps, 'team', 'omni'), data: { mine: '1' } };
+    const stored = bench.target.put(configMaps, foreign);
+    bench.annotate('demo', '1');
+    expect(await bench.pass()).toEqual({ kind: 'refused', reason: 'Unowned' });
+    expect(bench.copy()).toEqual(stored);
+    bench.target.drop(configMaps, 'team', 'omni');
+    expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'create' });
+  });
+
+  it('replaces an immutable copy whose content must change', async () => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    const copy = bench.copy() ?? anObject(configMaps, 'team', 'omni');
+    bench.target.put(configMaps, { ...copy, immutable: true });
+    bench.annotate('demo', '2');
+    expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'replace' });
+    expect(bench.copy()?.metadata.uid).not.toBe(copy.metadata.uid);
+    expect(bench.copy()).not.toHaveProperty('immutable');
+    expect(await bench.pass()).toEqual(left);
+  });
+
+  it('deletes nothing of a replacement that would be refused', async () => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    const copy = bench.copy() ?? anObject(configMaps, 'team', 'omni');
+    const stored = bench.target.put(configMaps, { ...copy, immutable: true });
+    bench.annotate('demo', '2');
+    bench.target.fault = (call) =>
+      call.dryRun === true ? { before: new ApiError(403, 'Forbidden') } : undefined;
+    expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+    expect(bench.copy()).toEqual(stored);
+  });
+
+  it('finds out what became of a write whose answer was lost', async () => {
+    bench.annotate('demo', '1');
+    bench.target.fault = (call) =>
+      call.verb === 'create' ? { after: new TransportError('ConnectionReset', true, '') } : undefined;
+    expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+    bench.target.fault = () => undefined;
+    expect(await bench.pass()).toEqual(left);
+    expect(bench.writes()).toHaveLength(1);
+  });
+
+  it('deletes the copy of a source that is gone, and nothing while the source cluster does not say so', async () => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    bench.withdraw('demo');
+    bench.source.failNext('get', new ApiError(500, 'ServerError'));
+    expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+    expect(bench.copy()).toBeDefined();
+    expect(await bench.pass()).toEqual({ kind: 'written', action: 'delete', reason: 'SourceDeleted' });
+    expect(bench.copy()).toBeUndefined();
+  });
+
+  it('hands a copy over in place when its source lets go', async () => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    const uid = bench.copy()?.metadata.uid;
+    bench.annotate('other', '2');
+    expect(await bench.pass()).toEqual(left);
+    bench.withdraw('demo');
+    expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'update' });
+    expect(bench.copy()).toMatchObject({ metadata: { uid }, data: { key: '2' } });
+  });
+});
+
+describe('what changes while a pass is reading', () => {
+  it('does not give one source’s payload to the copy of another', async () => {
+    bench.annotate('zebra', 'of zebra');
+    bench.whileSourceIsRead(() => {
+      bench.withdraw('zebra');
+      bench.annotate('demo', 'of demo');
+    });
+    await bench.pass();
+    expect(bench.copy()).toMatchObject({ data: { key: 'of demo' } });
+    expect(bench.writes()).toHaveLength(1);
+  });
+
+  it('does not let the proof that one source is gone delete the copy of another', async () => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    bench.annotate('other', '2');
+    bench.withdraw('demo');
+    await bench.pass();
+    const ofOther = bench.copy() ?? anObject(configMaps, 'team', 'omni');
+    bench.target.drop(configMaps, 'team', 'omni');
+    bench.index.forget(target, ofOther.metadata.uid);
+    bench.annotate('demo', '1');
+    bench.claims.remove('ConfigMap/other/omni');
+    await bench.pass();
+    bench.withdraw('demo');
+    // A second controller gives the copy to the other source, which still asks for it, though this one has yet to hear so.
+    bench.whileSourceIsRead(() => {
+      const stored = bench.target.put(configMaps, ofOther);
+      const record = recordOfObject(syncedKind('ConfigMap'), stored, reading);
+      expect(record.ownership).toBe('ours');
+      bench.index.observe('ConfigMap', { type: 'MODIFIED', object: stored });
+    });
+    expect(await bench.pass()).toEqual({ kind: 'left', reason: 'StillListed' });
+    expect(bench.copy()).toMatchObject({ data: { key: '2' } });
+  });
+});
+
+it('does not let one copy that cannot be deleted trip the fuse', async () => {
+  bench.annotate('demo', '1');
+  await bench.pass();
+  bench.withdraw('demo');
+  bench.fuse.begin(1);
+  bench.target.failNext('delete', new ApiError(403, 'Forbidden'), 1_000);
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+  }
+  expect(bench.fuse.tripped).toBe(false);
+});
