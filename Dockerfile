@@ -14,9 +14,13 @@ COPY shared shared
 COPY webhook webhook
 RUN npx --no-install tsc -p tsconfig.build.json \
  && npm prune --omit=dev --ignore-scripts
+# Node links to libatomic since version 25, and distroless has none. Where it lies differs by platform.
+RUN mkdir /libraries \
+ && cp -L "$(ldd /usr/local/bin/node | awk '$1 == "libatomic.so.1" { print $3 }')" /libraries/
 
 # No shell, no package manager: what node links to, and nothing else.
 FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /libraries/ /usr/lib/
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /src/package.json /app/package.json
 COPY --from=build /src/node_modules /app/node_modules

@@ -19,6 +19,8 @@ export interface SandboxOptions {
   readonly users?: readonly TokenUser[];
   /** Where ports come from; free ports of 127.0.0.1 when absent. */
   readonly pickPort?: () => Promise<number>;
+  /** Every control plane writes who asked for what into its `auditLogFile`. */
+  readonly audit?: boolean;
 }
 
 /** Real control planes on 127.0.0.1, with data that is thrown away. */
@@ -57,6 +59,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       keeper,
       users: options.users ?? [],
       pickPort: options.pickPort ?? freePort,
+      audit: options.audit ?? false,
     });
   const names = Array.from({ length: options.targets }, (_, index) => `target-${index + 1}`);
   const started = await Promise.allSettled([start('source'), ...names.map(start)]);

@@ -15,6 +15,7 @@ export interface ApiServerOptions {
   readonly keeper: Keeper;
   readonly etcd: KeptProcess;
   readonly pickPort: () => Promise<number>;
+  readonly audit: boolean;
 }
 
 /** Somebody else can take a port between our look and the server's start: then the next one is tried. */
@@ -95,7 +96,7 @@ function run(options: ApiServerOptions, port: number): Promise<KeptProcess> {
   return options.keeper.run({
     name: `${options.name}/kube-apiserver`,
     command: options.binary,
-    args: apiServerArguments(port),
+    args: apiServerArguments(port, options),
     folder: options.folder,
     logFile: options.logFile,
   });

@@ -11,6 +11,8 @@ export const files = {
   serviceAccountKey: 'service-account.key',
   tokens: 'tokens.csv',
   adminKubeconfig: 'admin.kubeconfig',
+  auditPolicy: 'audit-policy.yaml',
+  auditLog: 'audit.log',
 } as const;
 
 // Sockets in the folder instead of ports: no other etcd can ever be reached by mistake. etcd wants "host:port".
@@ -32,8 +34,14 @@ export function etcdArguments(): readonly string[] {
   ];
 }
 
-/** Admission plugins stay at their defaults: webhooks and Pod Security work as on any cluster. */
-export function apiServerArguments(port: number): readonly string[] {
+/**
+ * Admission plugins stay at their defaults: webhooks and Pod Security work as on any cluster. With `audit`, every
+ * request is in the audit log by the time it is answered.
+ */
+export function apiServerArguments(
+  port: number,
+  { audit = false }: { readonly audit?: boolean } = {},
+): readonly string[] {
   return [
     `--etcd-servers=${clientSocket}`,
     '--bind-address=127.0.0.1',
@@ -50,5 +58,12 @@ export function apiServerArguments(port: number): readonly string[] {
     `--service-account-key-file=${files.serviceAccountKey}`,
     `--service-account-signing-key-file=${files.serviceAccountKey}`,
     '--authorization-mode=RBAC',
+    ...(audit
+      ? [
+          `--audit-policy-file=${files.auditPolicy}`,
+          `--audit-log-path=${files.auditLog}`,
+          '--audit-log-mode=blocking',
+        ]
+      : []),
   ];
 }

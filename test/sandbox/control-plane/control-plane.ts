@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Binaries } from '../binaries/binaries.ts';
 import { ApiServer } from './api-server.ts';
+import { writeAuditPolicy } from './audit-policy.ts';
 import type { CertificateAuthority, KeyAndCertificate } from './certificate-authority.ts';
 import { etcdArguments, files } from './command-lines.ts';
 import { type Credentials, type TokenUser, writeCredentials } from './credentials.ts';
@@ -20,6 +21,8 @@ export interface ControlPlaneOptions {
   readonly users: readonly TokenUser[];
   /** Where the port comes from. */
   readonly pickPort: () => Promise<number>;
+  /** Whether the API server writes an audit log. */
+  readonly audit: boolean;
 }
 
 /** One real etcd and kube-apiserver on 127.0.0.1. There is no controller manager: namespaces stay Terminating. */
@@ -32,6 +35,8 @@ export class ControlPlane {
   readonly kubeconfigFile: string;
   /** The log files of etcd and kube-apiserver. */
   readonly logFiles: readonly string[];
+  /** One JSON event a line, without bodies; it exists only where startSandbox was asked for it. */
+  readonly auditLogFile: string;
   readonly #credentials: Credentials;
   readonly #apiServer: ApiServer;
   readonly #etcd: KeptProcess;
@@ -50,6 +55,7 @@ export class ControlPlane {
     this.url = `https://127.0.0.1:${apiServer.port}`;
     this.kubeconfigFile = join(folder, files.adminKubeconfig);
     this.logFiles = logFiles;
+    this.auditLogFile = join(folder, files.auditLog);
     this.#credentials = credentials;
     this.#etcd = etcd;
     this.#apiServer = apiServer;
@@ -75,6 +81,9 @@ export class ControlPlane {
       logFile: etcdLog,
     });
     const credentials = await writeCredentials(folder, name, options.users);
+    if (options.audit) {
+      await writeAuditPolicy(folder);
+    }
     const apiServer = await ApiServer.start({
       name,
       binary: binaries.kubeApiserver,
@@ -85,6 +94,7 @@ export class ControlPlane {
       keeper,
       etcd,
       pickPort: options.pickPort,
+      audit: options.audit,
     });
     const started = new ControlPlane(options, folder, credentials, etcd, apiServer, [etcdLog, apiServerLog]);
     await writeFile(started.kubeconfigFile, kubeconfig([{ name, cluster: started }]), { mode: 0o600 });

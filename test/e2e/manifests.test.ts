@@ -1,0 +1,323 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  baseFolder,
+  configurationName,
+  type Deployment,
+  deploymentsOf,
+  installCertManagerKinds,
+  type ManifestObject,
+  overlayFolder,
+  overlayNames,
+  ownNamespace,
+  type PodSpec,
+  render,
+} from '../harness/manifests.ts';
+import { property, trustedJson } from '../sandbox/json.ts';
+import { freePort } from '../sandbox/network/free-port.ts';
+import type { ControlPlane } from '../sandbox/sandbox.ts';
+import { useSandbox } from '../sandbox/use-sandbox.ts';
+
+/** Each kustomization has an API server of its own: nothing of the one before can make it look well. */
+const kustomizations = [
+  { name: 'base', folder: baseFolder },
+  ...overlayNames.map((name) => ({ name, folder: overlayFolder(name) })),
+].map((kustomization, index) => ({ ...kustomization, index }));
+
+const sandbox = useSandbox({ targets: overlayNames.length });
+
+function placeOf(index: number): ControlPlane {
+  const place = [sandbox().source, ...sandbox().targets][index];
+  if (place === undefined) {
+    throw new Error(`the sandbox has no control plane ${index}`);
+  }
+  return place;
+}
+
+interface Configuration {
+  readonly webhooks: readonly [
+    {
+      readonly failurePolicy: string;
+      readonly clientConfig: { readonly caBundle?: string };
+    },
+  ];
+}
+
+/** What kubectl says of an object that the webhook should have seen, while it is down. */
+const outcomes = {
+  Ignore: /^accepted$/,
+  Fail: /failed calling webhook "sync-contexts\.context-syncer\.dev"/,
+} as const;
+
+async function configurationOn(place: ControlPlane): Promise<Configuration> {
+  const { stdout } = await place.kubectl([
+    'get',
+    'validatingwebhookconfiguration',
+    configurationName,
+    '--output=json',
+  ]);
+  return trustedJson<Configuration>(stdout);
+}
+
+async function patchConfiguration(place: ControlPlane, operations: readonly unknown[]): Promise<void> {
+  await place.kubectl([
+    'patch',
+    'validatingwebhookconfiguration',
+    configurationName,
+    '--type=json',
+    '--patch',
+    JSON.stringify(operations),
+  ]);
+}
+
+describe.each(kustomizations)('$name', ({ name, folder, index }) => {
+  let objects: readonly ManifestObject[] = [];
+
+  beforeAll(async () => {
+    const place = placeOf(index);
+    await installCertManagerKinds(place);
+    objects = await render(place, folder);
+  });
+
+  test('is accepted without a warning; applied again it changes nothing, and keeps the caBundle', async () => {
+    const place = placeOf(index);
+    const first = await place.kubectl(['apply', '-k', folder]);
+    expect(first.stderr).toBe('');
+    expect(linesOf(first.stdout).filter((line) => !line.endsWith(' created'))).toEqual([]);
+    expect(linesOf(first.stdout)).toHaveLength(objects.length);
+
+    const caBundle = Buffer.from(place.caPem).toString('base64');
+    await patchConfiguration(place, [
+      { op: 'add', path: '/webhooks/0/clientConfig/caBundle', value: caBundle },
+    ]);
+    const before = await versionsOf(place, folder);
+    expect(before).toHaveLength(objects.length);
+    const second = await place.kubectl(['apply', '-k', folder]);
+    expect(second.stderr).toBe('');
+    expect(await versionsOf(place, folder)).toEqual(before);
+    const { webhooks } = await configurationOn(place);
+    expect(webhooks.map(({ clientConfig }) => clientConfig.caBundle)).toEqual([caBundle]);
+  });
+
+  test("pods of its Deployments pass the namespace's Pod Security, and weakened ones do not", async () => {
+    const place = placeOf(index);
+    const deployments = deploymentsOf(objects);
+    expect(deployments).toHaveLength(2);
+    for (const deployment of deployments) {
+      expect(await tryPod(place, deployment, (spec) => spec)).toEqual({ status: 201, message: undefined });
+      for (const [complaint, weaken] of Object.entries(weakenings)) {
+        const { status, message } = await tryPod(place, deployment, weaken);
+        expect(status).toBe(403);
+        expect(message).toContain(`violates PodSecurity "restricted:latest": ${complaint}`);
+      }
+    }
+  });
+
+  test('what its objects say of each other is so', () => {
+    expect(danglingReferences(objects)).toEqual([]);
+  });
+
+  test('containers cannot write into their root file system', () => {
+    const containers = deploymentsOf(objects).flatMap(({ spec }) => spec.template.spec.containers);
+    expect(containers.map(({ securityContext }) => securityContext['readOnlyRootFilesystem'])).toEqual([
+      true,
+      true,
+    ]);
+  });
+
+  test('while the webhook is down, only new and changed annotations depend on it', async () => {
+    const place = placeOf(index);
+    // No pods run here, so a closed port takes the place of the Service.
+    await patchConfiguration(place, [
+      {
+        op: 'replace',
+        path: '/webhooks/0/clientConfig',
+        value: { url: `https://127.0.0.1:${await freePort()}/validate` },
+      },
+    ]);
+    const annotation = 'kubed.appscode.com/sync-contexts';
+    const run = async (...args: string[]): Promise<string> => {
+      const { exitCode, stderr } = await place.kubectl(['--namespace=default', ...args], {
+        allowFailure: true,
+      });
+      return exitCode === 0 ? 'accepted' : stderr;
+    };
+    const { webhooks } = await configurationOn(place);
+    const policy = name === 'fail-open' ? 'Ignore' : 'Fail';
+    expect(webhooks[0].failurePolicy).toBe(policy);
+    const outage = outcomes[policy];
+
+    expect(await run('create', 'configmap', 'plain', '--from-literal=a=1')).toBe('accepted');
+    expect(await run('annotate', 'configmap', 'plain', 'example.org/note=kept')).toBe('accepted');
+    // The API servers' view of a changed configuration follows after a moment.
+    await expect
+      .poll(async () => await run('annotate', '--overwrite', 'configmap', 'plain', `${annotation}=c-1`))
+      .toMatch(outage);
+    expect(await run('create', 'secret', 'generic', 'plain', '--from-literal=a=1')).toBe('accepted');
+    expect(await run('annotate', 'secret', 'plain', `${annotation}=c-1`)).toMatch(outage);
+
+    // One that was annotated in better times.
+    await patchConfiguration(place, [{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' }]);
+    await expect
+      .poll(async () => await run('annotate', '--overwrite', 'configmap', 'plain', `${annotation}=c-2`))
+      .toBe('accepted');
+    await patchConfiguration(place, [{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Fail' }]);
+    await expect
+      .poll(async () => await run('annotate', '--overwrite', 'configmap', 'plain', `${annotation}=c-3`))
+      .toMatch(outcomes.Fail);
+    expect(await run('patch', 'configmap', 'plain', '--patch={"data":{"a":"2"}}')).toBe('accepted');
+    expect(await run('annotate', 'configmap', 'plain', 'example.org/other=kept')).toBe('accepted');
+    expect(await run('annotate', 'configmap', 'plain', `${annotation}-`)).toBe('accepted');
+    expect(await run('delete', 'configmap', 'plain')).toBe('accepted');
+  });
+});
+
+test("the image's tag is the program's version", async () => {
+  const objects = await render(sandbox().source, baseFolder);
+  const { version } = trustedJson<{ version: string }>(
+    await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  const images = deploymentsOf(objects).flatMap(({ spec }) =>
+    spec.template.spec.containers.map((container) => property(container, 'image')),
+  );
+  expect(images).toEqual([`context-syncer:${version}`, `context-syncer:${version}`]);
+});
+
+/** `KIND/NAME VERSION` of every object that the folder makes, as it stands. kubectl says "configured" of some that it left alone. */
+async function versionsOf(place: ControlPlane, folder: string): Promise<readonly string[]> {
+  const template = '{range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\\n"}{end}';
+  const { stdout } = await place.kubectl(['get', '-k', folder, `--output=jsonpath=${template}`]);
+  return linesOf(stdout);
+}
+
+function linesOf(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+type Weakening = (spec: PodSpec) => PodSpec;
+
+function withContainer(spec: PodSpec, fields: Readonly<Record<string, unknown>>): PodSpec {
+  const [container] = spec.containers;
+  return {
+    ...spec,
+    containers: [{ ...container, securityContext: { ...container.securityContext, ...fields } }],
+  };
+}
+
+/** By what Pod Security says of them. */
+const weakenings: Readonly<Record<string, Weakening>> = {
+  'allowPrivilegeEscalation != false': (spec) => withContainer(spec, { allowPrivilegeEscalation: true }),
+  'unrestricted capabilities': (spec) => withContainer(spec, { capabilities: {} }),
+  'runAsUser=0': (spec) => withContainer(spec, { runAsUser: 0 }),
+  'runAsNonRoot != true': (spec) => ({
+    ...spec,
+    securityContext: { ...spec.securityContext, runAsNonRoot: false },
+  }),
+  seccompProfile: (spec) => ({
+    ...spec,
+    securityContext: { ...spec.securityContext, seccompProfile: undefined },
+  }),
+};
+
+/** A pod as the Deployment's controller would make it; Pod Security judges pods only. A dry run: nothing is stored. */
+async function tryPod(
+  place: ControlPlane,
+  { spec }: Deployment,
+  change: Weakening,
+): Promise<{ readonly status: number; readonly message: unknown }> {
+  const { status, body } = await place.request(
+    'POST',
+    `/api/v1/namespaces/${ownNamespace}/pods?dryRun=All`,
+    {
+      metadata: { name: 'trial', labels: spec.template.metadata.labels },
+      spec: change(spec.template.spec),
+    },
+    { allowFailure: true },
+  );
+  return { status, message: property(body, 'message') };
+}
+
+/** Selectors that select no pods, ports and objects that do not exist, as sentences. */
+function danglingReferences(objects: readonly ManifestObject[]): readonly string[] {
+  const deployments = deploymentsOf(objects);
+  const selected = (labels: unknown): readonly Deployment[] =>
+    deployments.filter(({ spec }) =>
+      Object.entries(trustedJson<Record<string, string>>(JSON.stringify(labels ?? {}))).every(
+        ([label, value]) => spec.template.metadata.labels[label] === value,
+      ),
+    );
+  const exists = (kind: string, name: unknown): boolean =>
+    objects.some((object) => object.kind === kind && object.metadata.name === name);
+  const problems: string[] = [];
+  const must = (holds: boolean, problem: string): void => {
+    if (!holds) {
+      problems.push(problem);
+    }
+  };
+  for (const { kind, metadata, spec, ...rest } of objects) {
+    const who = `${kind} ${metadata.name}`;
+    if (kind === 'Service') {
+      const pods = selected(property(spec, 'selector'));
+      must(pods.length === 1, `${who} selects the pods of ${pods.length} Deployments`);
+      for (const port of listOf(spec, 'ports')) {
+        must(portsOf(pods).has(property(port, 'targetPort')), `${who} names a port that does not exist`);
+      }
+    }
+    if (kind === 'PodDisruptionBudget') {
+      const pods = selected(property(property(spec, 'selector'), 'matchLabels'));
+      must(pods.length === 1, `${who} selects the pods of ${pods.length} Deployments`);
+    }
+    if (kind === 'NetworkPolicy') {
+      const pods = selected(property(property(spec, 'podSelector'), 'matchLabels'));
+      must(pods.length > 0, `${who} selects no pods`);
+      for (const port of listOf(spec, 'ingress').flatMap((rule) => listOf(rule, 'ports'))) {
+        must(portsOf(pods).has(property(port, 'port')), `${who} names a port that does not exist`);
+      }
+    }
+    if (kind === 'ValidatingWebhookConfiguration') {
+      const [webhook] = listOf(rest, 'webhooks');
+      const service = property(property(webhook, 'clientConfig'), 'service');
+      must(exists('Service', property(service, 'name')), `${who} names a Service that does not exist`);
+    }
+  }
+  for (const { metadata, spec } of deployments) {
+    const { serviceAccountName, volumes = [], containers } = spec.template.spec;
+    const who = `Deployment ${metadata.name}`;
+    must(exists('ServiceAccount', serviceAccountName), `${who} names a ServiceAccount that does not exist`);
+    must(
+      selected(property(property(spec, 'selector'), 'matchLabels')).length === 1,
+      `${who} does not select its own pods alone`,
+    );
+    for (const constraint of listOf(spec.template.spec, 'topologySpreadConstraints')) {
+      const pods = selected(property(property(constraint, 'labelSelector'), 'matchLabels'));
+      must(pods.length === 1 && pods[0]?.metadata.name === metadata.name, `${who} spreads others' pods`);
+    }
+    for (const { configMap } of volumes) {
+      must(
+        configMap === undefined || exists('ConfigMap', configMap.name),
+        `${who} mounts a ConfigMap that does not exist`,
+      );
+    }
+    for (const probe of ['livenessProbe', 'readinessProbe']) {
+      const port = property(property(property(containers[0], probe), 'httpGet'), 'port');
+      must(
+        containers[0].ports.some(({ name }) => name === port),
+        `${who}: ${probe} asks a port that does not exist`,
+      );
+    }
+  }
+  return problems;
+}
+
+function portsOf(deployments: readonly Deployment[]): ReadonlySet<unknown> {
+  return new Set(
+    deployments.flatMap(({ spec }) =>
+      spec.template.spec.containers.flatMap(({ ports }) => ports.map(({ name }) => name)),
+    ),
+  );
+}
+
+function listOf(value: unknown, key: string): readonly unknown[] {
+  const list = property(value, key);
+  return Array.isArray(list) ? list : [];
+}
