@@ -169,7 +169,7 @@ export class CatalogWatch {
       unreadableAt: this.#options.clock.monotonic(),
       what: `${this.#configMap} cannot be read`,
       remedy: forbidden
-        ? `the webhook needs get, list and watch on ConfigMaps in namespace ${this.#options.namespace}`
+        ? `the webhook needs list and watch on ConfigMaps in namespace ${this.#options.namespace}`
         : 'see the log of the webhook for the reason',
     };
     this.#complain(errorFields(error));

@@ -58,15 +58,15 @@ const missing = (): string => ('missing' in watch.inUse ? watch.inUse.missing : 
 const good = (...contexts: readonly string[]): string =>
   formatCatalog(catalogOf(...contexts.map((name) => context(name))));
 
-describe('before there is a catalog, the reason is told with what to do', () => {
-  it('nothing was read yet', () => {
+describe('a catalog that there never was is told with the reason and what to do: it', () => {
+  it('was not read yet', () => {
     running = Promise.resolve();
     expect(missing()).toBe(
       'The contexts are not known: ConfigMap own/context-syncer-catalog has not been read yet; the webhook has only just started; try again in a few seconds.',
     );
   });
 
-  it('it does not exist', async () => {
+  it('does not exist', async () => {
     await start();
     expect(missing()).toBe(
       'The contexts are not known: ConfigMap own/context-syncer-catalog does not exist; see that the controller, which writes it, runs with --namespace=own and has read its contexts.',
@@ -75,7 +75,7 @@ describe('before there is a catalog, the reason is told with what to do', () => 
     expect(watch.ageSeconds).toBeUndefined();
   });
 
-  it('it is damaged', async () => {
+  it('is damaged', async () => {
     await publish('{"version":1}');
     await start();
     expect(missing()).toBe(
@@ -84,17 +84,17 @@ describe('before there is a catalog, the reason is told with what to do', () => 
     expect(reads).toEqual(['refused']);
   });
 
-  it('it may not be read', async () => {
+  it('may not be read', async () => {
     api.failNext('list', new ApiError(403, 'Forbidden'), 3);
     await start();
     expect(missing()).toContain(
-      'cannot be read; the webhook needs get, list and watch on ConfigMaps in namespace own.',
+      'cannot be read; the webhook needs list and watch on ConfigMaps in namespace own.',
     );
     await publish(good('a'));
     await clock.until(() => names().length > 0);
   });
 
-  it('the API server does not answer', async () => {
+  it('cannot be read because the API server does not answer', async () => {
     api.failNext('list', new TransportError('Timeout', true, ''));
     await start();
     expect(missing()).toContain('cannot be read; see the log of the webhook for the reason.');
@@ -105,7 +105,7 @@ describe('the catalog in use', () => {
   beforeEach(async () => {
     await publish(good('a'));
     await start();
-    expect(names()).toEqual(['a']);
+    await clock.until(() => names().length > 0);
   });
 
   it('follows what is published', async () => {

@@ -105,13 +105,22 @@ describe('a mistake is refused in a whole sentence', () => {
     });
   });
 
-  it('of thousands the first twenty are shown', () => {
-    const list = Array.from({ length: 5_000 }, (_, index) => `nowhere-${index}`).join(',');
-    const { status } = verdict({ object: annotated(list) });
+  it('of many the first twenty are shown', () => {
+    const names = Array.from({ length: 30 }, (_, index) => `home-${index}`);
+    const contexts = catalogOf(...names.map((name) => context(name, { isSource: true })));
+    const { status } = review(request({ object: annotated(names.join(',')) }), {
+      ...circumstances,
+      contexts: { catalog: contexts },
+    });
     expect(status?.details?.causes).toHaveLength(20);
     expect(status?.message).toMatch(
-      /^ConfigMap demo\/omni has 5000 problems:\n[^]*- 4980 more problems are not shown\.$/,
+      /^ConfigMap demo\/omni has 30 problems:\n[^]*- 10 more problems are not shown\.$/,
     );
+  });
+
+  it('as many as an annotation can hold make no answer of that length', () => {
+    const list = Array.from({ length: 40_000 }, (_, index) => `n${index}`).join(',');
+    expect(messageFor(list)?.length).toBeLessThan(5_000);
   });
 
   it('a name as long as an annotation can be does not make an answer of that length', () => {

@@ -253,10 +253,10 @@ describe('connections', () => {
   it('get a new certificate while requests go on, without an error', async () => {
     const serving = await Serving.start();
     const pairs = await Promise.all(Array.from({ length: 6 }, () => serving.certificate()));
-    let asking = true;
+    const stop = new AbortController();
     const answers: { status: number; serial: string }[] = [];
     const asked = Array.from({ length: 4 }, async () => {
-      while (asking) {
+      while (!stop.signal.aborted) {
         answers.push(await serving.ask({ body: good }));
       }
     });
@@ -265,7 +265,7 @@ describe('connections', () => {
       const { serialNumber } = new X509Certificate(pair.certPem);
       expect((await serving.ask({ body: good })).serial).toBe(serialNumber);
     }
-    asking = false;
+    stop.abort();
     await Promise.all(asked);
     expect(answers.length).toBeGreaterThan(0);
     expect(answers.every(({ status }) => status === 200)).toBe(true);
@@ -275,7 +275,9 @@ describe('connections', () => {
     const serving = await Serving.start();
     const [one, other] = [await serving.certificate(), await serving.certificate()];
     const { serial } = await serving.ask({ body: good });
-    expect(() => serving.server.setSecureContext({ certPem: one.certPem, keyPem: other.keyPem })).toThrow();
+    expect(() => serving.server.setSecureContext({ certPem: one.certPem, keyPem: other.keyPem })).toThrow(
+      /key values mismatch/,
+    );
     expect((await serving.ask({ body: good })).serial).toBe(serial);
   });
 
@@ -289,7 +291,7 @@ describe('connections', () => {
     const port = await server.listen(() => undefined);
     onTestFinished(() => server.drain());
     const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
-    await expect(once(socket, 'secureConnect')).rejects.toThrow();
+    await expect(once(socket, 'secureConnect')).rejects.toThrow(/handshake failure|ECONNRESET|disconnected/);
   });
 
   it('are refused an address that is taken', async () => {

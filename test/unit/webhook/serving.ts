@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:https';
+import { type Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../../shared/clock.ts';
