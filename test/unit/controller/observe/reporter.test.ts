@@ -1,0 +1,201 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ClaimIndex } from '../../../../controller/claims/claim-index.ts';
+import { resolve } from '../../../../controller/claims/resolve.ts';
+import { Lane } from '../../../../controller/lane/lane.ts';
+import { ControllerMetrics } from '../../../../controller/observe/controller-metrics.ts';
+import { Reporter } from '../../../../controller/observe/reporter.ts';
+import type { Outcome } from '../../../../controller/reconcile/outcome.ts';
+import { SourceReader } from '../../../../controller/source/source-reader.ts';
+import { type SourceRecord, sourceKey } from '../../../../controller/source/source-record.ts';
+import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import { ApiError } from '../../../../shared/kube/errors.ts';
+import { type LogFields, type Logger, silentLogger } from '../../../../shared/logger.ts';
+import { FakeApi } from '../../fakes/fake-api.ts';
+import { ManualClock } from '../../fakes/manual-clock.ts';
+import { aContext, aSource, circumstancesOf, keys, reading, stampKey } from '../arbitraries.ts';
+
+const metrics = new ControllerMetrics(
+  {
+    lanes: () => [],
+    contexts: () => [],
+    sources: () => 0,
+    problems: () => new Map(),
+    eventsDropped: () => 0,
+    leading: () => true,
+  },
+  { leaseName: 'context-syncer' },
+);
+
+const source = aSource({ syncContexts: 'c1,c2' });
+const [c1, c2] = [aContext('c1'), aContext('c2')];
+
+let told: string[];
+let logged: string[];
+let reporter: Reporter;
+let lane: Lane;
+
+/** Keeps every line as text. */
+function keepingLogger(): Logger {
+  const keep = (message: string, fields?: LogFields): void => {
+    logged.push(`${message} ${JSON.stringify(fields)}`);
+  };
+  return { debug: keep, info: keep, warn: keep, error: keep, with: () => keepingLogger() };
+}
+
+beforeEach(() => {
+  told = [];
+  logged = [];
+  reporter = new Reporter({
+    events: {
+      record: ({ type, reason, message, object }) => {
+        told.push(`${type} ${object.namespace}/${object.name} ${reason}: ${message}`);
+      },
+    },
+    logger: keepingLogger(),
+    metrics,
+  });
+  const { signal } = new AbortController();
+  const clock = new ManualClock();
+  const client = new FakeApi(clock);
+  const circumstances = (): ReturnType<typeof circumstancesOf> => circumstancesOf(c1, c2);
+  lane = new Lane({
+    cluster: 'cluster-c1',
+    reading,
+    claims: new ClaimIndex(),
+    sources: new SourceReader({ client, keys, stampKey, circumstances, cacheBytes: 0, signal }),
+    circumstances,
+    wasWitnessed: () => false,
+    versionsTrusted: () => true,
+    clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    observer: reporter,
+    noteRecordedVersion: () => undefined,
+    signal,
+    abandon: signal,
+  });
+});
+
+/** A pass over the copy that `of` claims by way of a context, the first of them being served. */
+function pass(outcome: Outcome, context = 'c1', ...of: readonly SourceRecord[]): void {
+  const target = { kind: 'ConfigMap', namespace: 'demo', name: 'omni' } as const;
+  const claims = (of.length === 0 ? [source] : of).map((claimant) => ({
+    source: claimant,
+    context,
+    cluster: 'cluster-c1',
+    target,
+    updateOnly: false,
+  }));
+  reporter.passed(lane, target, { outcome, claims, winner: claims[0] }, 5);
+}
+
+function resolved(list: string, ...contexts: readonly CatalogContext[]): void {
+  reporter.resolved(resolve({ ...source, syncContexts: list }, circumstancesOf(...contexts)));
+}
+
+const level: Outcome = { kind: 'left', reason: 'Level' };
+const unowned: Outcome = { kind: 'refused', reason: 'Unowned' };
+const noNamespace: Outcome = { kind: 'failed', error: new ApiError(404, 'NamespaceNotFound') };
+
+function reasons(): readonly string[] {
+  return told.map((event) => event.split(':')[0] ?? '');
+}
+
+describe('the reporter', () => {
+  it('says nothing while all is well', () => {
+    pass(level);
+    pass({ kind: 'written', action: 'create', reason: 'Missing' });
+    resolved('c1,c2', c1, c2);
+    expect(told).toEqual([]);
+  });
+
+  it('tells a problem once, another one at once, and its end once', () => {
+    pass(unowned);
+    pass(unowned);
+    pass(noNamespace);
+    pass({ kind: 'waiting', reason: 'SourceChanging' });
+    pass(level);
+    pass(level);
+    expect(reasons()).toEqual([
+      'Warning demo/omni Unowned',
+      'Warning demo/omni NamespaceNotFound',
+      'Normal demo/omni Recovered',
+    ]);
+    expect(told.at(-1)).toContain('The copy by way of context "c1" is level again.');
+    expect(reporter.counts()).toEqual(new Map());
+  });
+
+  it('keeps the contexts of a source apart, and counts what stands', () => {
+    pass(unowned, 'c1');
+    pass(unowned, 'c2');
+    pass(level, 'c1');
+    expect(reasons()).toEqual([
+      'Warning demo/omni Unowned',
+      'Warning demo/omni Unowned',
+      'Normal demo/omni Recovered',
+    ]);
+    expect(reporter.counts()).toEqual(new Map([['Unowned', 1]]));
+  });
+
+  it('tells the source that has to stand back, and not the one that is served', () => {
+    const other = aSource({ namespace: 'other', syncContexts: 'c1' });
+    pass(level, 'c1', source, other);
+    pass(level, 'c1', source, other);
+    expect(reasons()).toEqual(['Warning other/omni ClaimedByOther']);
+    pass(level, 'c1', other);
+    expect(reasons().at(-1)).toBe('Normal other/omni Recovered');
+  });
+
+  it('forgets a source that is none any more without a word', () => {
+    pass(unowned);
+    reporter.forgotten(sourceKey(source));
+    expect([told.length, reporter.counts().size]).toEqual([1, 0]);
+  });
+});
+
+describe('what is wrong with a list', () => {
+  it('is told in one Event with all of it, and its end in another', () => {
+    resolved('c1,nobody,,no-one', c1);
+    resolved('c1,nobody,,no-one', c1);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain('InvalidSyncContexts');
+    expect(told[0]).toContain('"nobody" is unknown');
+    expect(told[0]).toContain('"no-one" is unknown');
+    expect(told[0]).toContain('empty entry');
+    resolved('c1', c1);
+    expect(told.slice(1)).toEqual(['Normal demo/omni Recovered: The list of contexts is valid again.']);
+  });
+
+  it('is not judged while a context is being reached for the first time', () => {
+    resolved('c1,nobody', aContext('c1', { settling: true, identified: false }));
+    expect(told).toEqual([]);
+  });
+
+  it('includes a context that cannot be used, until a pass over its copy shows that all is well', () => {
+    const lost = aContext('c1', { identified: false, problem: 'it is silent' });
+    resolved('c1', lost);
+    resolved('c1', lost);
+    resolved('c1', c1);
+    expect(reasons()).toEqual(['Warning demo/omni ContextUnavailable']);
+    pass(level);
+    expect(reasons().at(-1)).toBe('Normal demo/omni Recovered');
+  });
+
+  it('ends the problems of a context that is no longer served, but claims no recovery', () => {
+    pass(unowned, 'c1');
+    pass(unowned, 'c2');
+    resolved('c1', c1, c2);
+    expect(reporter.counts()).toEqual(new Map([['Unowned', 1]]));
+    resolved('c1');
+    expect(reporter.counts()).toEqual(new Map([['InvalidSyncContexts', 1]]));
+    expect(reasons().filter((reason) => reason.includes('Recovered'))).toEqual([]);
+  });
+});
+
+it('logs what went wrong without the words of an error that it does not know', () => {
+  const error = new Error('c4n4ry-payload');
+  pass({ kind: 'failed', error });
+  expect(logged.some((line) => line.startsWith('pass over a copy failed'))).toBe(true);
+  expect(logged.join('\n')).not.toContain('c4n4ry-payload');
+  expect(told.join('\n')).not.toContain('c4n4ry-payload');
+});
