@@ -27,6 +27,7 @@ export class ControllerMetrics {
   readonly #errors: Counter<'controller'>;
   readonly #reconcileTime: Histogram<'controller'>;
   readonly #queueTime: Histogram<'name'>;
+  readonly #workTime: Histogram<'name'>;
   readonly #retries: Counter<'name'>;
   readonly #writes: Counter<'action' | 'reason'>;
   readonly #configReloads: Counter<'result'>;
@@ -61,6 +62,26 @@ export class ControllerMetrics {
       buckets,
       registers,
     });
+    this.#workTime = new Histogram({
+      name: 'workqueue_work_duration_seconds',
+      help: 'Time that a key was worked on.',
+      labelNames: ['name'],
+      buckets,
+      registers,
+    });
+    // Read from the queues, which count for themselves.
+    void new Counter({
+      name: 'workqueue_adds_total',
+      help: 'Keys that were put up for work.',
+      labelNames: ['name'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { cluster, queue } of read.lanes()) {
+          this.inc({ name: cluster }, queue.adds);
+        }
+      },
+    });
     this.#retries = new Counter({
       name: 'workqueue_retries_total',
       help: 'Keys that were put back after a fruitless pass.',
@@ -85,12 +106,15 @@ export class ControllerMetrics {
       labelNames: ['result'],
       registers,
     });
+    // A series that appears with its first error cannot show that there were none before.
+    this.#errors.inc({ controller }, 0);
     this.#addGauges(read, options.leaseName);
   }
 
-  passed({ outcome }: Pass, durationMs: number): void {
+  passed(lane: Lane, { outcome }: Pass, durationMs: number): void {
     this.#reconciles.inc({ controller, result: outcome.kind });
     this.#reconcileTime.observe({ controller }, durationMs / 1000);
+    this.#workTime.observe({ name: lane.cluster }, durationMs / 1000);
     if (outcome.kind === 'failed') {
       this.#errors.inc({ controller });
     }

@@ -51,7 +51,7 @@ export class Reporter implements LaneObserver {
   }
 
   passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number): void {
-    this.#options.metrics.passed(pass, durationMs);
+    this.#options.metrics.passed(lane, pass, durationMs);
     this.#log(lane, target, pass);
     for (const claim of pass.claims) {
       const link = lane.links.find(({ name }) => name === claim.context);

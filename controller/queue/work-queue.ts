@@ -12,6 +12,7 @@ export class WorkQueue {
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
+  #adds = 0;
 
   /** `onReady` is called whenever a key can be taken. */
   constructor(clock: Clock, onReady: () => void) {
@@ -22,6 +23,11 @@ export class WorkQueue {
   /** Keys that can be taken now. */
   get depth(): number {
     return this.#ready.size;
+  }
+
+  /** Keys that were put up for work since the start; one that already waits for its turn is not counted again. */
+  get adds(): number {
+    return this.#adds;
   }
 
   /** Keys being worked on. */
@@ -42,6 +48,7 @@ export class WorkQueue {
       return;
     }
     if (!this.#ready.has(key)) {
+      this.#adds += 1;
       this.#ready.set(key, this.#clock.monotonic());
       this.#onReady();
     }
