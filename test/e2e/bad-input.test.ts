@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../harness/eventually.ts';
-import { create, setData } from '../harness/kubectl.ts';
+import { annotate, create, setData } from '../harness/kubectl.ts';
 import type { Program } from '../harness/program.ts';
 import { appears, eventAbout, syncContexts, useStage } from '../harness/stage.ts';
 
@@ -195,10 +195,7 @@ test('a contexts file that turns bad changes nothing, and one that is good again
   expect(controller.output).not.toContain(first.adminToken);
 
   await writeFile(here.contextsFile, good);
-  await here.source.kubectl([
-    ...['annotate', 'configmap/steady', '-n', 'demo', '--overwrite'],
-    `${syncContexts}=context-1,context-2`,
-  ]);
+  await annotate(here.source, 'demo', 'configmap/steady', 'context-1,context-2');
   await appears(second, 'configmaps', 'demo', 'steady');
   await appears(first, 'configmaps', 'demo', 'steady', (now) => {
     expect(now.metadata.uid).toBe(copy.metadata.uid);

@@ -4,7 +4,15 @@ import { expect, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { create, remove, setData } from '../harness/kubectl.ts';
 import { copyRights, grantEverywhere, grantIn, namespaceRights, type Subject } from '../harness/rbac.ts';
-import { appears, disappears, eventAbout, type Stage, syncContexts, useStage } from '../harness/stage.ts';
+import {
+  appears,
+  disappears,
+  eventAbout,
+  type Stage,
+  type StoredObject,
+  syncContexts,
+  useStage,
+} from '../harness/stage.ts';
 import { ConnectProxy } from '../sandbox/network/connect-proxy.ts';
 import type { ContextSpec } from '../sandbox/sandbox.ts';
 
@@ -33,19 +41,20 @@ async function namespaceOf(here: Stage, namespace: string, subject: Subject): Pr
   await grantIn(here.target(1), namespace, 'copies', subject, [copyRights, namespaceRights]);
 }
 
-/** Propagation by way of the context works from the first copy to its end, for both kinds. */
-async function expectPropagation(here: Stage, namespace: string): Promise<void> {
+/** Takes objects of both kinds through their lives by way of the context; yields the ConfigMap's copy as it was last. */
+async function propagated(here: Stage, namespace: string): Promise<StoredObject> {
   const metadata = { name: 'omni', namespace, annotations: { [syncContexts]: namespace } };
   await create(here.source, { kind: 'ConfigMap', metadata, data: { leave: 'no' } });
   await create(here.source, { kind: 'Secret', metadata, stringData: { leave: 'no' } });
   await appears(here.target(1), 'configmaps', namespace, 'omni');
   await appears(here.target(1), 'secrets', namespace, 'omni');
   await setData(here.source, namespace, 'configmap/omni', { leave: 'yes' });
-  await appears(here.target(1), 'configmaps', namespace, 'omni', ({ data }) => {
+  const copy = await appears(here.target(1), 'configmaps', namespace, 'omni', ({ data }) => {
     expect(data).toEqual({ leave: 'yes' });
   });
   await remove(here.source, namespace, 'configmap/omni');
   await disappears(here.target(1), 'configmaps', namespace, 'omni');
+  return copy;
 }
 
 interface Example {
@@ -137,7 +146,7 @@ test.each<[what: string, Example]>([
   await namespaceOf(here, namespace, subject);
   await useContext(here, namespace, await way(here));
   await here.startController();
-  await expectPropagation(here, namespace);
+  expect(await propagated(here, namespace)).toMatchObject({ data: { leave: 'yes' } });
 });
 
 test('a token file that is replaced while running is read again when the old token is refused', async () => {
@@ -199,7 +208,7 @@ test.each<[what: string, wrong: Way, right: Way]>([
 
   await useContext(here, namespace, right);
   await appears(here.target(1), 'configmaps', namespace, 'waiting');
-  await expectPropagation(here, namespace);
+  expect(await propagated(here, namespace)).toMatchObject({ data: { leave: 'yes' } });
 });
 
 test('a target is reached through its proxy-url alone', async () => {
@@ -214,7 +223,7 @@ test('a target is reached through its proxy-url alone', async () => {
     clusterFields: { 'proxy-url': proxy.url },
   });
   await here.startController();
-  await expectPropagation(here, namespace);
+  expect(await propagated(here, namespace)).toMatchObject({ data: { leave: 'yes' } });
   expect(new Set(proxy.targets)).toEqual(new Set([address]));
 });
 

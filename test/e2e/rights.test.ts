@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { create, remove, removeAnnotation, setData } from '../harness/kubectl.ts';
+import { annotate, create, remove, removeAnnotation, setData } from '../harness/kubectl.ts';
 import { processed } from '../harness/processed.ts';
 import { copyRights, grantIn, namespaceRights, type Rule, type Subject } from '../harness/rbac.ts';
 import {
@@ -178,10 +178,7 @@ describe.each(evidences)('a cluster that is recognised by %s alone', (_what, rul
     await processed(here, controller, marker);
     expect(await find(target, 'configmaps', namespace, 'twice')).toBeUndefined();
 
-    await here.source.kubectl([
-      ...['annotate', 'configmap/twice', '-n', namespace, '--overwrite'],
-      `${syncContexts}=${narrow}`,
-    ]);
+    await annotate(here.source, namespace, 'configmap/twice', narrow);
     await appears(target, 'configmaps', namespace, 'twice');
   });
 
