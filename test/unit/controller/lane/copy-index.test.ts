@@ -134,7 +134,7 @@ it('knows the truth in the end, however lists, events and the answers to our own
       checkAgainst(world, index, true);
       expect(world.pending).toBe(0);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 

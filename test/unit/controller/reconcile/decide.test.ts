@@ -6,7 +6,7 @@ import { type Decision, decide, winnerOf } from '../../../../controller/reconcil
 import type { Facts } from '../../../../controller/reconcile/facts.ts';
 import { facts, standings } from './facts-arbitrary.ts';
 
-const runs = { numRuns: 2_000 };
+const runs = { numRuns: 1_000 };
 const writes: ReadonlySet<Decision['action']> = new Set(['create', 'update', 'adopt', 'delete']);
 
 function ownershipOf({ standing }: Facts): CopyRecord['ownership'] | undefined {

@@ -67,7 +67,7 @@ describe('whether a copy may go', () => {
           expect(new Set(contexts.map((context) => context?.cluster)).size).toBe(names.length);
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: 1_500 },
     );
   });
 
