@@ -21,44 +21,41 @@ beforeAll(async () => {
 });
 
 const kinds = [
-  { kind: 'ConfigMap', plural: 'configmaps', prefix: 'configmap' },
-  { kind: 'Secret', plural: 'secrets', prefix: 'secret' },
+  ['ConfigMap', 'configmaps', 'configmap'],
+  ['Secret', 'secrets', 'secret'],
 ] as const;
 
-test.each(kinds)(
-  'a foreign $kind survives whatever becomes of the source',
-  async ({ kind, plural, prefix }) => {
-    const here = stage();
-    const [{ source }, target] = [here, here.target(1)];
-    const controller = await here.startController();
-    const name = `taken-${prefix}`;
-    const untouched = async (): Promise<void> => {
-      await processed(here, controller, marker);
-      expect(await find(target, plural, 'demo', name)).toEqual(foreign);
-    };
-    await create(target, { kind, metadata: { name, namespace: 'demo' }, data: { mine: 'eWVz' } });
-    const foreign = await find(target, plural, 'demo', name);
+test.each(kinds)('a foreign %s survives whatever becomes of the source', async (kind, plural, prefix) => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  const controller = await here.startController();
+  const name = `taken-${prefix}`;
+  const untouched = async (): Promise<void> => {
+    await processed(here, controller, marker);
+    expect(await find(target, plural, 'demo', name)).toEqual(foreign);
+  };
+  await create(target, { kind, metadata: { name, namespace: 'demo' }, data: { mine: 'eWVz' } });
+  const foreign = await find(target, plural, 'demo', name);
 
-    await create(source, { ...sourceNamed(name), kind });
-    const event = await eventAbout(source, 'demo', name, 'Unowned');
-    expect(event).toMatchObject({ type: 'Warning', involvedObject: { kind, name } });
-    expect(event.message).toContain(`${kind} demo/${name}`);
-    expect(event.message).toContain('"context-1"');
-    await untouched();
+  await create(source, { ...sourceNamed(name), kind });
+  const event = await eventAbout(source, 'demo', name, 'Unowned');
+  expect(event).toMatchObject({ type: 'Warning', involvedObject: { kind, name } });
+  expect(event.message).toContain(`${kind} demo/${name}`);
+  expect(event.message).toContain('"context-1"');
+  await untouched();
 
-    await setData(source, 'demo', `${prefix}/${name}`, { value: 'bmV3' });
-    await untouched();
+  await setData(source, 'demo', `${prefix}/${name}`, { value: 'bmV3' });
+  await untouched();
 
-    await removeAnnotation(source, 'demo', `${prefix}/${name}`);
-    await untouched();
+  await removeAnnotation(source, 'demo', `${prefix}/${name}`);
+  await untouched();
 
-    await annotate(source, 'demo', `${prefix}/${name}`, 'context-1');
-    await untouched();
+  await annotate(source, 'demo', `${prefix}/${name}`, 'context-1');
+  await untouched();
 
-    await remove(source, 'demo', `${prefix}/${name}`);
-    await untouched();
-  },
-);
+  await remove(source, 'demo', `${prefix}/${name}`);
+  await untouched();
+});
 
 test('the pair heals when the foreign object goes', async () => {
   const here = stage();

@@ -26,11 +26,11 @@ beforeAll(async () => {
 });
 
 test.each([
-  { kind: 'ConfigMap', plural: 'configmaps', prefix: 'configmap' },
-  { kind: 'Secret', plural: 'secrets', prefix: 'secret' },
+  ['ConfigMap', 'configmaps', 'configmap'],
+  ['Secret', 'secrets', 'secret'],
 ] as const)(
-  'a $kind of Kubed is taken over in place by the source that claims it',
-  async ({ kind, plural, prefix }) => {
+  'a %s of Kubed is taken over in place by the source that claims it',
+  async (kind, plural, prefix) => {
     const here = stage();
     const [{ source }, target] = [here, here.target(1)];
     const name = `claimed-${prefix}`;

@@ -301,12 +301,7 @@ function kubeconfigWithMistakes(here: Stage): string {
     },
     {
       name: 'authority',
-      cluster: {
-        ...second,
-        url: second.url,
-        adminToken: second.adminToken,
-        caPem: canaries.kubeconfigAuthority,
-      },
+      cluster: { url: second.url, adminToken: second.adminToken, caPem: canaries.kubeconfigAuthority },
     },
     {
       name: 'command',

@@ -7,6 +7,7 @@ import type { ControlPlane } from '../sandbox/control-plane/control-plane.ts';
 
 /** What an API server never changes in place: the payload of an immutable object, and the type of a Secret. */
 const stage = useStage({ targets: 1 });
+const origin = 'kubed.appscode.com/origin';
 const marker: MarkerWay = { context: 'context-1', target: 1, namespace: 'demo' };
 
 beforeAll(async () => {
@@ -70,7 +71,10 @@ test.each(changes.map((change, index) => [change.what, `live-${index}`, change] 
     await copyWith(here.target(1), name, from);
 
     await recreate(here.source, sourceWith(name, to));
-    await copyWith(here.target(1), name, to);
+    const copy = await copyWith(here.target(1), name, to);
+    expect(copy.metadata.annotations?.[origin]).toContain(
+      (await stored(here.source, name, to))?.metadata.uid,
+    );
   },
 );
 
@@ -95,7 +99,7 @@ test('all of them arrive when the sources were made anew while the controller wa
   for (const { name, to } of named) {
     const source = await stored(here.source, name, to);
     const copy = await stored(here.target(1), name, to);
-    expect(copy?.metadata.annotations?.['kubed.appscode.com/origin']).toContain(source?.metadata.uid);
+    expect(copy?.metadata.annotations?.[origin]).toContain(source?.metadata.uid);
   }
 });
 

@@ -46,12 +46,12 @@ const orders = [
   ['team-b', 'team-a'],
 ] as const;
 const histories = waysToLeave.flatMap(([how, leave], way) =>
-  orders.map(([owner, heir]) => ({ how, leave, owner, heir, name: `pair-${way}-${owner}` })),
+  orders.map(([owner, heir]) => [owner, how, heir, leave, `pair-${way}-${owner}`] as const),
 );
 
 test.each(histories)(
-  'the source of $owner keeps the copy that it had first; when it $how, $heir inherits it in place',
-  async ({ leave, owner, heir, name }) => {
+  'the source of %s keeps the copy that it had first; when it %s, %s inherits it in place',
+  async (owner, _how, heir, leave, name) => {
     const here = stage();
     const [{ source }, target] = [here, here.target(1)];
     const controller = await here.startController();
@@ -154,6 +154,14 @@ test('a restart changes no owner, and an owner that went meanwhile is inherited 
   });
   await processed(here, controller, marker);
   expect(await find(target, 'configmaps', 'shared', 'kept')).toEqual(copies.kept);
+
+  await setData(source, 'team-b', 'configmap/kept', { version: 'second' });
+  await appears(target, 'configmaps', 'shared', 'kept', (now) => {
+    expect(now).toMatchObject({
+      data: { team: 'team-b', version: 'second' },
+      metadata: { uid: copies.kept.metadata.uid },
+    });
+  });
 });
 
 test('of two that both stand before the first start, the older one is served', async () => {
