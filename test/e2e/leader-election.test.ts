@@ -79,6 +79,15 @@ test('a leader that was suspended finds another in its place, and the two do eac
   await processed(here, standby, { context: 'context-1', target: 1, namespace: 'demo' });
   expect(await find(here.target(1), 'configmaps', 'demo', 'passed-on')).toEqual(level);
   expect(level?.metadata.uid).toBe(copy.metadata.uid);
+
+  // Given back, the lease passes on at once; a process that led before leads as well as one that never did.
+  expect(await standby.stop()).toEqual({ code: 0, signal: null });
+  await setData(source, 'demo', 'configmap/passed-on', { value: 'back' });
+  await appears(here.target(1), 'configmaps', 'demo', 'passed-on', ({ data, metadata }) => {
+    expect(data).toEqual({ value: 'back' });
+    expect(metadata.uid).toBe(copy.metadata.uid);
+  });
+  expect(await isLeading(leader)).toBe(true);
 });
 
 test('two controllers that both write without an election make one copy of each object, and then leave it alone', async () => {

@@ -150,16 +150,21 @@ test('SIGTERM ends the controller cleanly while writes to a silent target are un
   await appears(here.target(1), 'configmaps', 'silent', 'at-stop');
 });
 
-test('SIGTERM ends the controller cleanly while the source cluster is silent', async () => {
+test('SIGTERM ends a leader cleanly while neither the source cluster nor a target says a word', async () => {
   const here = stage();
   const { source } = here;
-  const controller = await here.startController();
-  await apply(source, configMap('silent', 'before-source-stop', 'there'));
-  await appears(here.target(1), 'configmaps', 'silent', 'before-source-stop');
+  await here.createNamespace('context-syncer', [source]);
+  const controller = await here.startController(['--leader-elect']);
+  await apply(source, configMap('silent', 'before-last-stop', 'there'));
+  await appears(here.target(1), 'configmaps', 'silent', 'before-last-stop');
 
+  await here.target(1).pause();
+  await apply(source, configMap('silent', 'at-last-stop', 'there'));
+  await appears(here.target(2), 'configmaps', 'silent', 'at-last-stop');
   await source.pause();
   expect(await controller.stop()).toEqual({ code: 0, signal: null });
   await source.resume();
+  await here.target(1).resume();
 });
 
 test('a source cluster that is killed and started again is followed on', async () => {
