@@ -5,7 +5,7 @@ import { CredentialsError, isApiError, TransportError } from '../../shared/kube/
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
-import type { ClusterEvidence } from './evidence.ts';
+import { type ClusterEvidence, isIdentity } from './evidence.ts';
 import { probeCluster } from './probe.ts';
 
 /** Milliseconds between two looks at a cluster that answers. */
@@ -110,6 +110,10 @@ export class ContextLink {
         signal,
         timeoutMs: probeTimeoutMs,
       });
+      if (!isIdentity(evidence)) {
+        // By its URL alone the source cluster would pass for a target as soon as it has a second address.
+        throw new UnidentifiedError(this.namespace ?? 'default');
+      }
       this.#failures = 0;
       this.#become('up', undefined, evidence);
       return undefined;
@@ -163,7 +167,21 @@ export class ContextLink {
   }
 }
 
+/** The cluster answers, and lets us read nothing that says who it is. */
+class UnidentifiedError extends Error {
+  override readonly name = 'UnidentifiedError';
+
+  constructor(namespace: string) {
+    super(
+      `its API server does not say which cluster it is: grant get on namespace "${namespace}", or on ConfigMap kube-root-ca.crt in it`,
+    );
+  }
+}
+
 function describe(error: unknown): string {
+  if (error instanceof UnidentifiedError) {
+    return error.message;
+  }
   if (isApiError(error, 'Unauthorized')) {
     return 'its API server refuses the credentials (401 Unauthorized); renew them in the kubeconfig';
   }

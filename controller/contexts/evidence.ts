@@ -12,6 +12,11 @@ export interface ClusterEvidence {
   readonly sharesSourceNamespace?: boolean | undefined;
 }
 
+/** True where there is anything at all by which the cluster can be told from others, and from the source. */
+export function isIdentity({ kubeSystemUid, namespace, rootCaHash }: ClusterEvidence): boolean {
+  return kubeSystemUid !== undefined || namespace !== undefined || rootCaHash !== undefined;
+}
+
 /** Something that may be one cluster with others: a context, or the source cluster itself. */
 export interface ClusterMember {
   /** Normalised URL of the API server. */

@@ -19,7 +19,7 @@ import type { ContextSpec } from '../sandbox/sandbox.ts';
 
 const stage = useStage({
   targets: 2,
-  users: ['powerless', 'reader', 'narrow', 'certain'].map((name) => ({ name })),
+  users: ['powerless', 'reader', 'narrow', 'certain', 'nameless'].map((name) => ({ name })),
 });
 
 const marker = { context: 'marker', target: 2, namespace: 'markers' } as const;
@@ -74,7 +74,7 @@ test.each<[who: string, before: readonly Rule[], missing: Rule, message: string]
     const here = stage();
     const target = here.target(1);
     await here.createNamespace(who);
-    await grantIn(target, who, 'before', user(who), before);
+    await grantIn(target, who, 'before', user(who), [namespaceRights, ...before]);
     await useContexts(here, [
       { name: who, cluster: target, namespace: who, user: { token: target.userToken(who) } },
     ]);
@@ -94,10 +94,12 @@ test.each<[who: string, before: readonly Rule[], missing: Rule, message: string]
 test('a Role in one namespace is enough for a context of that namespace, from the first copy to the last', async () => {
   const here = stage();
   const target = here.target(1);
-  await here.createNamespace('demo');
-  await target.kubectl(['apply', '-f', join('manifests', 'examples', 'target-namespaced.yaml')]);
-  const token = await target.serviceAccountToken('demo', 'context-syncer');
-  await useContexts(here, [{ name: 'namespaced', cluster: target, namespace: 'demo', user: { token } }]);
+  const example = await readFile(join('manifests', 'examples', 'target-namespaced.yaml'), 'utf8');
+  const namespace = /^ {2}namespace: (\S+)$/m.exec(example)?.[1] ?? '';
+  await here.createNamespace(namespace);
+  await target.kubectl(['apply', '-f', '-'], { stdin: example });
+  const token = await target.serviceAccountToken(namespace, 'context-syncer');
+  await useContexts(here, [{ name: 'namespaced', cluster: target, namespace, user: { token } }]);
   const controller = await here.startController();
 
   // The source's own namespace is another: it plays no part on the target.
@@ -105,30 +107,30 @@ test('a Role in one namespace is enough for a context of that namespace, from th
   const metadata = { name: 'omni', namespace: 'elsewhere', annotations: { [syncContexts]: 'namespaced' } };
   await create(here.source, { kind: 'ConfigMap', metadata, data: { leave: 'no' } });
   await create(here.source, { kind: 'Secret', metadata, stringData: { leave: 'no' } });
-  const copy = await appears(target, 'configmaps', 'demo', 'omni');
-  const secret = await appears(target, 'secrets', 'demo', 'omni');
+  const copy = await appears(target, 'configmaps', namespace, 'omni');
+  const secret = await appears(target, 'secrets', namespace, 'omni');
 
   await setData(here.source, 'elsewhere', 'configmap/omni', { leave: 'yes' });
-  await appears(target, 'configmaps', 'demo', 'omni', ({ data, metadata: { uid } }) => {
+  await appears(target, 'configmaps', namespace, 'omni', ({ data, metadata: { uid } }) => {
     expect(data).toEqual({ leave: 'yes' });
     expect(uid).toBe(copy.metadata.uid);
   });
 
-  await setData(target, 'demo', 'configmap/omni', { leave: 'spoilt' });
-  await appears(target, 'configmaps', 'demo', 'omni', ({ data }) => {
+  await setData(target, namespace, 'configmap/omni', { leave: 'spoilt' });
+  await appears(target, 'configmaps', namespace, 'omni', ({ data }) => {
     expect(data).toEqual({ leave: 'yes' });
   });
-  await remove(target, 'demo', 'secret/omni');
-  await appears(target, 'secrets', 'demo', 'omni', ({ metadata: { uid } }) => {
+  await remove(target, namespace, 'secret/omni');
+  await appears(target, 'secrets', namespace, 'omni', ({ metadata: { uid } }) => {
     expect(uid).not.toBe(secret.metadata.uid);
   });
 
   await controller.kill();
   await remove(here.source, 'elsewhere', 'configmap/omni');
   await here.startController();
-  await disappears(target, 'configmaps', 'demo', 'omni');
+  await disappears(target, 'configmaps', namespace, 'omni');
   await removeAnnotation(here.source, 'elsewhere', 'secret/omni');
-  await disappears(target, 'secrets', 'demo', 'omni');
+  await disappears(target, 'secrets', namespace, 'omni');
 });
 
 /** By what a context with rights in one namespace only can tell which cluster it leads to. */
@@ -228,6 +230,33 @@ describe.each(evidences)('a cluster that is recognised by %s alone', (_what, rul
       await publishRootCa(place, where);
     }
   }
+});
+
+test('a context that may read nothing of who its cluster is waits for the right to: it could be the source', async () => {
+  const here = stage();
+  const { source } = here;
+  const [home, name] = ['nameless-home', 'nameless'];
+  await using alias = await FaultProxy.start(source, '127.0.0.2');
+  await here.createNamespace(home, [source]);
+  await here.createNamespace(name);
+  await grantIn(source, home, 'secrets', user(name), [{ ...copyRights, resources: ['secrets'] }]);
+  const token = source.userToken(name);
+  await useContexts(here, [{ name, cluster: source, server: alias.url, namespace: home, user: { token } }]);
+  const controller = await here.startController();
+  const metadata = { name: 'omni', namespace: name, annotations: { [syncContexts]: `${name},marker` } };
+  await create(source, { kind: 'Secret', metadata, stringData: { leave: 'no' } });
+
+  const unavailable = await eventAbout(source, name, 'omni', 'ContextUnavailable');
+  expect(unavailable.message).toBe(
+    `Context "${name}" cannot be used: its API server does not say which cluster it is: grant get on namespace "${home}", or on ConfigMap kube-root-ca.crt in it.`,
+  );
+  await appears(here.target(2), 'secrets', name, 'omni');
+
+  await grantIn(source, home, 'namespace', user(name), [namespaceRights]);
+  const refused = await eventAbout(source, name, 'omni', 'InvalidSyncContexts');
+  expect(refused.message).toContain('which is never a target');
+  await processed(here, controller, marker);
+  expect(await find(source, 'secrets', home, 'omni')).toBeUndefined();
 });
 
 test('the rights in the manifests are all that the controller needs on the source cluster', async () => {

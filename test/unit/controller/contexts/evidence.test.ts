@@ -5,6 +5,7 @@ import {
   type ClusterMember,
   clusterId,
   groupByCluster,
+  isIdentity,
   isSameCluster,
 } from '../../../../controller/contexts/evidence.ts';
 
@@ -126,6 +127,13 @@ describe('sorting members into clusters', () => {
         }
       }),
     );
+  });
+
+  it('tells a cluster that says anything of who it is from one that says nothing', () => {
+    expect(isIdentity({ kubeSystemUid: 'uid' })).toBe(true);
+    expect(isIdentity({ namespace: { name: 'team', uid: 'uid' } })).toBe(true);
+    expect(isIdentity({ rootCaHash: 'hash' })).toBe(true);
+    expect(isIdentity({ sharesSourceNamespace: undefined, kubeSystemUid: undefined })).toBe(false);
   });
 
   it('names a cluster by its best evidence, whatever the order', () => {
