@@ -89,6 +89,9 @@ export class Engine {
       keys,
       stampKey,
       circumstances: () => this.#circumstances,
+      onVersion: (kind, resourceVersion) => {
+        this.sources.noteVersion(kind, resourceVersion);
+      },
       cacheBytes: payloadCacheBytes,
       signal: this.#abandon.signal,
     });

@@ -5,7 +5,7 @@ import { CredentialsError, isApiError, TransportError } from '../../shared/kube/
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
-import { type ClusterEvidence, isIdentity } from './evidence.ts';
+import { type ClusterEvidence, isIdentity, refined } from './evidence.ts';
 import { probeCluster } from './probe.ts';
 
 /** Milliseconds between two looks at a cluster that answers. */
@@ -115,7 +115,7 @@ export class ContextLink {
         throw new UnidentifiedError(this.namespace ?? 'default');
       }
       this.#failures = 0;
-      this.#become('up', undefined, evidence);
+      this.#become('up', undefined, refined(this.#evidence, evidence));
       return undefined;
     } catch (error) {
       if (signal.aborted) {

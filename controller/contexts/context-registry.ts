@@ -118,7 +118,7 @@ export class ContextRegistry {
   }
 
   #changed(): void {
-    const source: Member = { ...this.#options.source, entry: 'source' };
+    const source: Member = { ...this.#options.source, entry: 'source', isSource: true };
     const members = this.#entries.map((entry): Member => {
       const link = this.#runs.get(entry.name)?.link;
       return { entry, link, server: entry.server, evidence: link?.evidence };
@@ -126,10 +126,11 @@ export class ContextRegistry {
     const contexts = new Map<string, CatalogContext>();
     const links = new Map<string, ContextLink[]>();
     for (const group of groupByCluster([source, ...members])) {
-      const isSource = group.some(
-        ({ entry, evidence }) => entry === 'source' || evidence?.sharesSourceNamespace === true,
+      const isSource = group.some(({ entry }) => entry === 'source');
+      const cluster = clusterId(
+        group,
+        group.map(({ entry }) => (entry === 'source' ? '' : entry.name)).join(),
       );
-      const cluster = clusterId(group);
       for (const { entry, link } of group) {
         if (entry === 'source') {
           continue;

@@ -23,6 +23,7 @@ export interface ClusterMember {
   readonly server: string | undefined;
   /** Undefined while the cluster has never been reached. */
   readonly evidence: ClusterEvidence | undefined;
+  readonly isSource?: boolean | undefined;
 }
 
 /**
@@ -34,21 +35,30 @@ export function isSameCluster(left: ClusterMember, right: ClusterMember): boolea
   if (a?.kubeSystemUid !== undefined && b?.kubeSystemUid !== undefined) {
     return a.kubeSystemUid === b.kubeSystemUid;
   }
+  const compared = left.isSource === true ? b?.sharesSourceNamespace : undefined;
+  const comparedToo = right.isSource === true ? a?.sharesSourceNamespace : undefined;
+  if (compared !== undefined || comparedToo !== undefined) {
+    return compared ?? comparedToo ?? false;
+  }
   if (a?.namespace !== undefined && b?.namespace !== undefined && a.namespace.name === b.namespace.name) {
     return a.namespace.uid === b.namespace.uid;
   }
-  if (a?.rootCaHash !== undefined && a.rootCaHash === b?.rootCaHash) {
-    return true;
+  if (a?.rootCaHash !== undefined && b?.rootCaHash !== undefined) {
+    return a.rootCaHash === b.rootCaHash;
   }
   return left.server !== undefined && left.server === right.server;
 }
 
-/** The name of a cluster in indexes and logs: its best evidence. */
-export function clusterId(members: readonly ClusterMember[]): string {
+/**
+ * The name of a cluster in indexes and logs: its best evidence, hence different names for different clusters. Two
+ * clusters can have one certificate authority, no two have a namespace of one uid. `fallback` names a cluster of which
+ * nothing at all is known.
+ */
+export function clusterId(members: readonly ClusterMember[], fallback: string): string {
   const candidates = [
     members.map(({ evidence }) => evidence?.kubeSystemUid),
-    members.map(({ evidence }) => evidence?.rootCaHash && `root-ca:${evidence.rootCaHash}`),
     members.map(({ evidence }) => evidence?.namespace && `namespace:${evidence.namespace.uid}`),
+    members.map(({ evidence }) => evidence?.rootCaHash && `root-ca:${evidence.rootCaHash}`),
     members.map(({ server }) => server && `url:${server}`),
   ];
   for (const candidate of candidates) {
@@ -59,17 +69,62 @@ export function clusterId(members: readonly ClusterMember[]): string {
       return best;
     }
   }
-  return 'unknown';
+  return `unknown:${fallback}`;
 }
 
-/** Sorts members into clusters: being one cluster is passed on from member to member. */
+/**
+ * Sorts members into clusters. Those that know the uid of kube-system found the groups; a weaker member joins the one
+ * group that it is the same cluster as. One that fits several, so that it would make one of clusters that are not, joins
+ * the source's group if that is among them (a copy too few is mended, a written source is not), else none of them.
+ * Weak members that fit no group are put together among themselves.
+ */
 export function groupByCluster<T extends ClusterMember>(members: readonly T[]): readonly (readonly T[])[] {
+  const strong = new Map<string, T[]>();
+  const weak: T[] = [];
+  for (const member of members) {
+    const uid = member.evidence?.kubeSystemUid;
+    if (uid === undefined) {
+      weak.push(member);
+    } else {
+      strong.set(uid, [...(strong.get(uid) ?? []), member]);
+    }
+  }
+  const founded = [...strong.values()].map((founders): { founders: T[]; joined: T[] } => ({
+    founders,
+    joined: [],
+  }));
+  const alone: T[] = [];
+  for (const member of weak) {
+    const fitting = founded.filter(({ founders }) => founders.some((other) => isSameCluster(member, other)));
+    const source = fitting.find(({ founders }) => founders.some(({ isSource }) => isSource === true));
+    const home = source ?? (fitting.length === 1 ? fitting[0] : undefined);
+    (home?.joined ?? alone).push(member);
+  }
+  return [...founded.map(({ founders, joined }) => [...founders, ...joined]), ...connected(alone)];
+}
+
+/** Groups in which being the same cluster is passed on from member to member. */
+function connected<T extends ClusterMember>(members: readonly T[]): readonly (readonly T[])[] {
   let groups: readonly (readonly T[])[] = [];
   for (const member of members) {
     const own = groups.filter((group) => group.some((other) => isSameCluster(member, other)));
     groups = [...groups.filter((group) => !own.includes(group)), [...own.flat(), member]];
   }
   return groups;
+}
+
+/**
+ * What is known after a further look at the same connection. A uid that could be read before and may not be read now
+ * still holds while the cluster is recognisably the same, so that lost rights do not make another cluster of it.
+ */
+export function refined(known: ClusterEvidence | undefined, seen: ClusterEvidence): ClusterEvidence {
+  const recognised =
+    seen.namespace === undefined
+      ? seen.rootCaHash !== undefined && seen.rootCaHash === known?.rootCaHash
+      : seen.namespace.uid === known?.namespace?.uid;
+  return recognised && seen.kubeSystemUid === undefined
+    ? { ...seen, kubeSystemUid: known?.kubeSystemUid }
+    : seen;
 }
 
 function compareText(left: string, right: string): number {

@@ -127,7 +127,7 @@ export class Lane {
 
   /** Looks at everything that is claimed here and everything that stands here. */
   resync(): void {
-    this.fuse.begin(this.index.size);
+    this.fuse.begin(this.index.size, this.#options.clock.monotonic());
     this.enqueue(this.#options.claims.targetsOf(this.cluster));
     this.enqueue(this.index.targets());
   }

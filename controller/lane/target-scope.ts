@@ -112,7 +112,8 @@ export class TargetScope {
   /** Ends the reflector, and with it all knowledge of the scope. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#ended;
+    // At once: a successor may list the same scope before the reflector's last request has ended.
     this.#options.index.uncover(this.#options.kind.name, this.namespace);
+    await this.#ended;
   }
 }

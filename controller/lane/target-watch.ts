@@ -1,13 +1,8 @@
-import type { Clock } from '../../shared/clock.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import { TargetScope, type TargetScopeOptions } from './target-scope.ts';
 
-/** Milliseconds after which a context that may not list all namespaces is asked again: rights can be granted. */
-const wideRetryMs = 10 * 60_000;
-
 export type TargetWatchOptions = Omit<TargetScopeOptions, 'namespace' | 'link' | 'onForbidden'> & {
-  readonly clock: Clock;
   /** Namespaces that somebody claims an object in: what is watched where not all may be. */
   readonly claimedNamespaces: (kind: SyncedKindName) => ReadonlySet<string>;
 };
@@ -19,7 +14,8 @@ export type TargetWatchOptions = Omit<TargetScopeOptions, 'namespace' | 'link' |
 export class TargetWatch {
   readonly #options: TargetWatchOptions;
   readonly #scopes = new Map<string | undefined, TargetScope>();
-  readonly #wideRefused = new Map<ContextLink, number>();
+  /** Not asked again: their namespaces are watched, and rights over all namespaces hold in each of them, too. */
+  readonly #wideRefused = new WeakSet<ContextLink>();
   readonly #stopping = new Set<Promise<void>>();
   #links: readonly ContextLink[] = [];
 
@@ -73,7 +69,7 @@ export class TargetWatch {
   }
 
   #wanted(): ReadonlyMap<string | undefined, ContextLink> {
-    const wide = byPreference(this.#links, undefined).find((link) => !this.#isWideRefused(link));
+    const wide = byPreference(this.#links, undefined).find((link) => !this.#wideRefused.has(link));
     if (wide !== undefined) {
       return new Map([[undefined, wide]]);
     }
@@ -95,11 +91,6 @@ export class TargetWatch {
     );
   }
 
-  #isWideRefused(link: ContextLink): boolean {
-    const since = this.#wideRefused.get(link);
-    return since !== undefined && this.#options.clock.monotonic() - since < wideRetryMs;
-  }
-
   #start(namespace: string | undefined, link: ContextLink): TargetScope {
     const scope = new TargetScope({
       ...this.#options,
@@ -107,7 +98,7 @@ export class TargetWatch {
       link,
       onForbidden: (refused) => {
         if (refused.namespace === undefined && this.#scopes.get(undefined) === refused) {
-          this.#wideRefused.set(refused.link, this.#options.clock.monotonic());
+          this.#wideRefused.add(refused.link);
           this.#scopes.delete(undefined);
           this.#stop(refused);
           this.adjust(this.#links);

@@ -8,6 +8,8 @@ import type { Outcome } from './outcome.ts';
 const passing = { baseMs: 200, maxMs: 10_000 };
 /** Something that stands in the way until somebody moves it: looked at regularly, so that the pair heals by itself. */
 const standing = { baseMs: 1_000, maxMs: 15_000 };
+/** A cluster that was never reached may stay so for days, and every look costs a read of the source. */
+const unidentified = { baseMs: 5_000, maxMs: 5 * 60_000 };
 
 /**
  * When to look at a target object again; undefined when only an event (or the regular resync) calls for it.
@@ -39,12 +41,13 @@ function retryOfWait(
     return retryAfterMs;
   }
   switch (reason) {
-    // The finished list, the recovered link, the identified context each call for all that waited for it.
+    // The finished list and the recovered link each call for all that waited for it.
     case 'TargetNotListed':
     case 'TargetUnreachable':
-    case 'ContextUnidentified':
     case 'Fuse':
       return undefined;
+    case 'ContextUnidentified':
+      return backoffMs(failures, unidentified, random);
     case 'SourceChanging':
     case 'Contested':
       return backoffMs(failures, passing, random);

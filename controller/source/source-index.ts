@@ -60,6 +60,12 @@ export class SourceIndex {
     }
   }
 
+  /** The source cluster has reached this version, as seen in a list, an event or a read. */
+  noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
+    const highest = this.#highestVersions.get(kind) ?? 0;
+    this.#highestVersions.set(kind, Math.max(highest, Number(resourceVersion) || 0));
+  }
+
   project(kind: SyncedKindName, object: KubeObject): SourceRecord | undefined {
     return sourceRecordOf(kind, object, this.#options.keys);
   }
@@ -69,7 +75,7 @@ export class SourceIndex {
     if (Number(resourceVersion) < (this.#highestVersions.get(kind) ?? 0)) {
       this.#goBack();
     }
-    this.#noteVersion(kind, resourceVersion);
+    this.noteVersion(kind, resourceVersion);
     const gone = new Set([...this.#records].filter(([, record]) => record.kind === kind).map(([key]) => key));
     for (const record of records) {
       const key = sourceKey(record);
@@ -92,7 +98,7 @@ export class SourceIndex {
     if (namespace === undefined) {
       return;
     }
-    this.#noteVersion(kind, resourceVersion);
+    this.noteVersion(kind, resourceVersion);
     const key = sourceKey({ kind, namespace, name });
     const known = this.#records.get(key);
     const record = type === 'DELETED' ? undefined : this.project(kind, object);
@@ -115,11 +121,6 @@ export class SourceIndex {
     }
     this.#records.set(key, record);
     this.#options.onChange(key, record);
-  }
-
-  #noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
-    const highest = this.#highestVersions.get(kind) ?? 0;
-    this.#highestVersions.set(kind, Math.max(highest, Number(resourceVersion) || 0));
   }
 
   #goBack(): void {

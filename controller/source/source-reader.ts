@@ -22,6 +22,8 @@ export interface SourceReaderOptions {
   readonly keys: Keys;
   readonly stampKey: Buffer;
   readonly circumstances: () => Circumstances;
+  /** Told the version of every source that was read: reads can be ahead of the watch. */
+  readonly onVersion: (kind: SyncedKindName, resourceVersion: string) => void;
   /** Payload kept for targets that still want it, in bytes. */
   readonly cacheBytes: number;
   readonly signal: AbortSignal;
@@ -131,6 +133,7 @@ export class SourceReader {
       }
       throw new SourceReadError(error);
     }
+    this.#options.onVersion(record.kind, object.metadata.resourceVersion ?? '');
     const live = sourceRecordOf(record.kind, object, keys);
     if (live === undefined || live.syncContexts !== record.syncContexts || live.isCopy !== record.isCopy) {
       return { reading: { state: 'changing' }, bytes: 0 };

@@ -7,6 +7,7 @@ import {
   groupByCluster,
   isIdentity,
   isSameCluster,
+  refined,
 } from '../../../../controller/contexts/evidence.ts';
 
 const evidence: fc.Arbitrary<ClusterEvidence> = fc.record({
@@ -117,16 +118,74 @@ describe('sorting members into clusters', () => {
     );
   });
 
-  it('leaves nobody apart from a member that is the same cluster', () => {
+  it('never makes one cluster of two that show different uids of kube-system', () => {
     fc.assert(
       fc.property(fc.array(members, { maxLength: 6 }), (list) => {
-        const groups = groupByCluster(list);
-        for (const group of groups) {
-          const outside = list.filter((other) => !group.includes(other));
-          expect(group.some((one) => outside.some((other) => isSameCluster(one, other)))).toBe(false);
+        for (const group of groupByCluster(list)) {
+          expect(new Set(group.flatMap((one) => one.evidence?.kubeSystemUid ?? [])).size).toBeLessThan(2);
         }
       }),
     );
+  });
+
+  it('leaves a weak member apart only where it fits several clusters', () => {
+    fc.assert(
+      fc.property(fc.array(members, { maxLength: 6 }), (list) => {
+        const groups = groupByCluster(list);
+        const strong = groups.filter((group) =>
+          group.some(({ evidence: e }) => e?.kubeSystemUid !== undefined),
+        );
+        for (const one of list.filter(({ evidence: e }) => e?.kubeSystemUid === undefined)) {
+          const fitting = strong.filter((group) =>
+            group.some((other) => other.evidence?.kubeSystemUid !== undefined && isSameCluster(one, other)),
+          );
+          const home = groups.find((group) => group.includes(one));
+          expect(fitting.length === 1 ? home === fitting[0] : !strong.includes(home ?? [])).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('takes a weak member that fits the source and another for the source', () => {
+    const source = {
+      ...member('https://home', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' }),
+      isSource: true,
+    };
+    const target = member('https://a', { kubeSystemUid: 'uid-2', rootCaHash: 'ca' });
+    const weak = member('https://b', { rootCaHash: 'ca' });
+    expect(groupByCluster([target, weak, source])).toContainEqual([source, weak]);
+  });
+
+  it('believes the comparison of namespaces more than a shared authority when it comes to the source', () => {
+    const source = {
+      ...member('https://home', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' }),
+      isSource: true,
+    };
+    const other = member('https://a', { rootCaHash: 'ca', sharesSourceNamespace: false });
+    const alias = member('https://b', { rootCaHash: 'else', sharesSourceNamespace: true });
+    expect([isSameCluster(source, other), isSameCluster(alias, source)]).toEqual([false, true]);
+  });
+
+  it('gives different clusters different names', () => {
+    fc.assert(
+      fc.property(fc.array(members, { maxLength: 6 }), (list) => {
+        // What a context without an address is called is the caller's to tell apart.
+        const ids = groupByCluster(list).map((group, index) => clusterId(group, String(index)));
+        const weakTwins = ids.filter((id, index) => ids.indexOf(id) !== index);
+        expect(weakTwins.filter((id) => !id.startsWith('root-ca:') && !id.startsWith('url:'))).toEqual([]);
+      }),
+    );
+  });
+
+  it('keeps a uid that may no longer be read while the cluster is recognisably the same', () => {
+    const known = { kubeSystemUid: 'u', namespace: { name: 'team', uid: 'n' }, rootCaHash: 'ca' };
+    expect(refined(known, { namespace: { name: 'team', uid: 'n' } }).kubeSystemUid).toBe('u');
+    expect(refined(known, { rootCaHash: 'ca' }).kubeSystemUid).toBe('u');
+    expect(
+      refined(known, { namespace: { name: 'team', uid: 'other' }, rootCaHash: 'ca' }).kubeSystemUid,
+    ).toBeUndefined();
+    expect(refined(known, { kubeSystemUid: 'v' }).kubeSystemUid).toBe('v');
+    expect(refined(undefined, { rootCaHash: 'ca' }).kubeSystemUid).toBeUndefined();
   });
 
   it('tells a cluster that says anything of who it is from one that says nothing', () => {
@@ -139,12 +198,15 @@ describe('sorting members into clusters', () => {
   it('names a cluster by its best evidence, whatever the order', () => {
     fc.assert(
       fc.property(fc.array(members, { minLength: 1, maxLength: 5 }), (group) => {
-        expect(clusterId(group.toReversed())).toBe(clusterId(group));
+        expect(clusterId(group.toReversed(), 'x')).toBe(clusterId(group, 'x'));
       }),
     );
     expect(
-      clusterId([member('https://a'), member('https://b', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' })]),
+      clusterId(
+        [member('https://a'), member('https://b', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' })],
+        'x',
+      ),
     ).toBe('uid-1');
-    expect(clusterId([member('https://a')])).toBe('url:https://a');
+    expect(clusterId([member('https://a')], 'x')).toBe('url:https://a');
   });
 });

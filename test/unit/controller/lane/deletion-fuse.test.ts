@@ -2,6 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DeletionFuse } from '../../../../controller/lane/deletion-fuse.ts';
 
+const hourMs = 60 * 60_000;
+
 /** How many deletions pass before the first is refused. */
 function allowedOf(fuse: DeletionFuse): number {
   let allowed = 0;
@@ -16,7 +18,7 @@ describe('the deletion fuse', () => {
     fc.assert(
       fc.property(fc.nat(4_000), (copies) => {
         const fuse = new DeletionFuse();
-        fuse.begin(copies);
+        fuse.begin(copies, 0);
         expect(fuse.tripped).toBe(false);
         expect(allowedOf(fuse)).toBe(Math.max(500, Math.floor(copies / 2)));
         expect([fuse.tripped, fuse.allows()]).toEqual([true, false]);
@@ -24,15 +26,23 @@ describe('the deletion fuse', () => {
     );
   });
 
-  it('counts afresh in every round, but stays tripped once it is', () => {
+  it('counts afresh after an hour, but stays tripped once it is', () => {
     const fuse = new DeletionFuse();
     for (let round = 0; round < 3; round += 1) {
-      fuse.begin(10);
+      fuse.begin(10, round * hourMs);
       expect(Array.from({ length: 400 }, () => fuse.allows())).not.toContain(false);
     }
     allowedOf(fuse);
-    fuse.begin(10_000);
+    fuse.begin(10_000, 9 * hourMs);
     expect([fuse.allows(), fuse.tripped]).toEqual([false, true]);
+  });
+
+  it('is not renewed by a cluster that comes and goes within the hour, but grows with what is found there', () => {
+    const fuse = new DeletionFuse();
+    fuse.begin(0, 0);
+    expect(Array.from({ length: 400 }, () => fuse.allows())).not.toContain(false);
+    fuse.begin(2_000, hourMs - 1);
+    expect(allowedOf(fuse)).toBe(600);
   });
 
   it('does not count what did not happen, and never owes more than it was asked', () => {

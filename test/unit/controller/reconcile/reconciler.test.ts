@@ -53,6 +53,7 @@ class Bench {
       keys,
       stampKey,
       circumstances: () => circumstances,
+      onVersion: () => undefined,
       cacheBytes: 1_000_000,
       signal: this.#signal,
     }),
@@ -246,7 +247,7 @@ it('does not let one copy that cannot be deleted trip the fuse', async () => {
   bench.annotate('demo', '1');
   await bench.pass();
   bench.withdraw('demo');
-  bench.fuse.begin(1);
+  bench.fuse.begin(1, 0);
   bench.target.failNext('delete', new ApiError(403, 'Forbidden'), 1_000);
   for (let attempt = 0; attempt < 600; attempt += 1) {
     expect(await bench.pass()).toMatchObject({ kind: 'failed' });

@@ -22,6 +22,7 @@ function aReader(cacheBytes = 100_000): SourceReader {
     keys,
     stampKey,
     circumstances: () => circumstancesOf(aContext('c1')),
+    onVersion: () => undefined,
     cacheBytes,
     signal: new AbortController().signal,
   });
