@@ -83,6 +83,8 @@ test("under the manifests' roles and with their arguments, both programs do all 
 
   const catalog = await appears(source, 'configmaps', ownNamespace, 'context-syncer-catalog', ({ data }) => {
     expect(data?.['catalog.json']).toMatch(/"context-1"[^]*"context-2"/);
+    // Written again once every cluster has said who it is.
+    expect(data?.['catalog.json']).not.toMatch(/"identified": false/);
   });
   await appears(source, 'secrets', ownNamespace, 'context-syncer-stamp-key');
   await appears(source, 'secrets', ownNamespace, 'context-syncer-webhook-ca');

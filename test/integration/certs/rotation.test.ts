@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseAuthorities } from '../../../certs/authorities-document.ts';
 import type { WebhookConfiguration } from '../../../certs/ca-bundle.ts';
@@ -209,25 +210,33 @@ test('a whole rotation: every leaf that is in use chains to the bundle all the w
   const replicas = await Promise.all([stage.start(policy), stage.start(policy), stage.start(policy)]);
   await expect.poll(() => allReady(replicas), within).toBe(true);
   const authorities = new Set<string>();
+  const broken: string[] = [];
   let looks = 0;
   await expect
     .poll(async () => {
       // The leaves first: one that is swapped meanwhile chains to the newer bundle as well.
       const leaves = replicas.map(leafOf);
       const live = await stage.live();
-      for (const leaf of leaves) expect(chainsTo(leaf, live)).toBe(true);
+      // Gathered, not asserted here: a poll would try again and forget it.
+      broken.push(...leaves.filter((leaf) => !chainsTo(leaf, live) && isValid(leaf)));
       authorities.add((await stage.signing()) ?? 'none');
       looks += 1;
       return authorities.size;
     }, within)
     .toBe(3);
+  expect(broken).toEqual([]);
   expect(looks).toBeGreaterThan(50);
   const [first = ''] = authorities;
   await expect
     .poll(async () => (await stage.live()).some((text) => text.includes(first)), within)
     .toBe(false);
-  expect(allReady(replicas)).toBe(true);
+  await expect.poll(() => allReady(replicas), within).toBe(true);
 });
+
+/** A replica that a busy machine holds up can be found with a leaf that has just expired. */
+function isValid(leafPem: string): boolean {
+  return Date.parse(new X509Certificate(leafPem).validTo) > Date.now();
+}
 
 test('rights to one Secret and one configuration, by name, suffice', async () => {
   const stage = await Stage.create('least-rights');
