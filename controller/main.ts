@@ -94,7 +94,7 @@ class Controller {
         eventsDropped: () => this.#eventsDropped(),
         leading: () => this.#leading,
       },
-      { leaseName },
+      { leaseName, clock: environment.clock },
     );
   }
 

@@ -6,7 +6,7 @@ import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import { type ClusterEvidence, isIdentity, refined } from './evidence.ts';
-import { probeCluster } from './probe.ts';
+import { probeCluster, SourceSilentError } from './probe.ts';
 
 /** Milliseconds between two looks at a cluster that answers. */
 const heartbeatMs = 20_000;
@@ -121,6 +121,9 @@ export class ContextLink {
       if (signal.aborted) {
         return undefined;
       }
+      if (error instanceof SourceSilentError && this.#state === 'up') {
+        return backoffMs(0, backoff, this.#options.random);
+      }
       const failures = this.#failures;
       this.#failures += 1;
       const hiccup =
@@ -179,6 +182,9 @@ class UnidentifiedError extends Error {
 }
 
 function describe(error: unknown): string {
+  if (error instanceof SourceSilentError) {
+    return 'the source cluster does not answer, with which it has to be compared first';
+  }
   if (error instanceof UnidentifiedError) {
     return error.message;
   }

@@ -28,10 +28,26 @@ export async function probeCluster(
   return {
     kubeSystemUid: kubeSystem?.metadata.uid,
     namespace: uid === undefined ? undefined : { name: home, uid },
-    sharesSourceNamespace: weak ? (await sourceNamespaceUid(home)) === uid : undefined,
+    sharesSourceNamespace: weak ? (await askSource(sourceNamespaceUid, home)) === uid : undefined,
     rootCaHash:
       certificate === undefined ? undefined : createHash('sha256').update(certificate).digest('hex'),
   };
+}
+
+/** The source cluster could not be asked, with which the target has to be compared. It says nothing of the target. */
+export class SourceSilentError extends Error {
+  override readonly name = 'SourceSilentError';
+  constructor(cause: unknown) {
+    super('the source cluster could not be asked', { cause });
+  }
+}
+
+async function askSource<T>(ask: (namespace: string) => Promise<T>, namespace: string): Promise<T> {
+  try {
+    return await ask(namespace);
+  } catch (error) {
+    throw new SourceSilentError(error);
+  }
 }
 
 /** The object, or undefined where it does not exist or may not be read. */

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../../shared/clock.ts';
 import type { Lane } from '../lane/lane.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 
@@ -33,7 +34,11 @@ export class ControllerMetrics {
   readonly #configReloads: Counter<'result'>;
   readonly #fruitless: Counter<'reason'>;
 
-  constructor(read: MetricsSources, options: { readonly leaseName: string }) {
+  readonly #clock: Clock;
+  readonly #lastSuccess = new Map<string, number>();
+
+  constructor(read: MetricsSources, options: { readonly leaseName: string; readonly clock: Clock }) {
+    this.#clock = options.clock;
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#reconciles = new Counter({
@@ -111,10 +116,13 @@ export class ControllerMetrics {
     this.#addGauges(read, options.leaseName);
   }
 
-  passed(lane: Lane, { outcome }: Pass, durationMs: number): void {
+  passed(lane: Lane, { outcome, winner }: Pass, durationMs: number): void {
     this.#reconciles.inc({ controller, result: outcome.kind });
     this.#reconcileTime.observe({ controller }, durationMs / 1000);
     this.#workTime.observe({ name: lane.cluster }, durationMs / 1000);
+    if (winner !== undefined && (outcome.kind === 'written' || outcome.kind === 'left')) {
+      this.#lastSuccess.set(winner.context, this.#clock.now());
+    }
     if (outcome.kind === 'failed') {
       this.#errors.inc({ controller });
     }
@@ -189,6 +197,16 @@ export class ControllerMetrics {
     );
     gauge('context_syncer_context_up', '1 when the cluster of a context answers.', ['context'], () =>
       [...read.contexts()].map(({ name, state }) => [{ context: name }, Number(state === 'up')] as const),
+    );
+    gauge(
+      'context_syncer_last_success_timestamp_seconds',
+      'When a copy by way of a context was last found or made level, in seconds since the Unix epoch.',
+      ['context'],
+      () =>
+        [...read.contexts()].flatMap(({ name }) => {
+          const at = this.#lastSuccess.get(name);
+          return at === undefined ? [] : [[{ context: name }, at / 1000] as const];
+        }),
     );
     gauge('context_syncer_sources', 'Annotated objects on the source cluster.', [], () => [
       [{}, read.sources()],

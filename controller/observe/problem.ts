@@ -67,7 +67,7 @@ function claimedByOther(claim: Claim, owner: string): Problem {
 function problemOfRefusal(
   reason: Extract<Outcome, { kind: 'refused' }>['reason'],
   claim: Claim,
-): Problem | undefined {
+): Problem | 'unclear' {
   switch (reason) {
     case 'Unowned':
       return {
@@ -84,7 +84,7 @@ function problemOfRefusal(
       };
     case 'AmbiguousCluster':
       // The source's own Event about its list says it.
-      return undefined;
+      return 'unclear';
   }
 }
 

@@ -34,12 +34,12 @@ describe('the problem that an outcome is', () => {
     { kind: 'left', reason: 'Level' },
     { kind: 'written', action: 'create', reason: 'Missing' },
     { kind: 'written', action: 'adopt', reason: 'TakenOver' },
-    { kind: 'refused', reason: 'AmbiguousCluster' },
   ])('is none after $kind $reason', (outcome) => {
     expect(problem(outcome)).toBeUndefined();
   });
 
   it.each<Outcome>([
+    { kind: 'refused', reason: 'AmbiguousCluster' },
     { kind: 'waiting', reason: 'TargetNotListed' },
     { kind: 'waiting', reason: 'TargetUnreachable' },
     { kind: 'waiting', reason: 'SourceChanging' },

@@ -23,7 +23,7 @@ const metrics = new ControllerMetrics(
     eventsDropped: () => 0,
     leading: () => true,
   },
-  { leaseName: 'context-syncer' },
+  { leaseName: 'context-syncer', clock: new ManualClock() },
 );
 
 const source = aSource({ syncContexts: 'c1,c2' });
