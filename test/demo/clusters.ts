@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
+import { type ContextSpec, type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 
 /** The tutorial's object and where it is copied to. */
 export const name = 'omni';
@@ -13,6 +13,8 @@ export const targets = [
 ] as const;
 
 export const sourceContext = 'source';
+/** A third context: the first one's cluster by another spelling of its address. */
+export const alias = 'context-1-alias';
 
 /** The three clusters of the demo and the files that tell how to reach them. */
 export interface Clusters {
@@ -29,13 +31,19 @@ export interface Clusters {
 
 export async function startClusters(): Promise<Clusters> {
   const sandbox = await startSandbox({ targets: targets.length });
-  const contexts = sandbox.targets.flatMap((cluster, index) => {
+  const contexts = sandbox.targets.flatMap((cluster, index): readonly ContextSpec[] => {
     const target = targets[index];
     if (target === undefined) {
       return [];
     }
     const { context, ownNamespace } = target;
-    return [{ name: context, cluster, ...(ownNamespace === undefined ? {} : { namespace: ownNamespace }) }];
+    const spec = {
+      name: context,
+      cluster,
+      ...(ownNamespace === undefined ? {} : { namespace: ownNamespace }),
+    };
+    const server = `https://localhost:${cluster.port}`;
+    return index === 0 ? [spec, { name: alias, cluster, server }] : [spec];
   });
   const folder = await mkdtemp(join(tmpdir(), 'context-syncer-demo-'));
   const contextsKubeconfig = join(folder, 'contexts.yaml');

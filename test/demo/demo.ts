@@ -1,9 +1,7 @@
 import type { PayloadObject } from '../../shared/kube/object.ts';
-import type { KubectlResult } from '../sandbox/control-plane/kubectl.ts';
 import { type Clusters, name, namespace, sourceContext, targets } from './clusters.ts';
-import type { DemoController } from './controller.ts';
+import type { CommandRunner } from './command-runner.ts';
 import { ObjectWatch } from './object-watch.ts';
-import { shellWords } from './shell-words.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Milliseconds after which an effect that was not seen is a failure; it usually takes a few. */
@@ -20,24 +18,22 @@ export interface Effect {
   readonly what: string;
 }
 
-/** What the scenes play on: running clusters, a running controller, and eyes on the object everywhere. */
+/** What the scenes play on: running clusters with context-syncer at work, and eyes on the object everywhere. */
 export class Demo {
   readonly terminal: Terminal;
-  readonly controller: DemoController;
   readonly source: ObjectWatch;
   /** By target, in the order of the contexts. */
   readonly copies: readonly [ObjectWatch, ObjectWatch];
-  readonly #clusters: Clusters;
+  readonly #runner: CommandRunner;
   readonly #signal: AbortSignal;
 
   private constructor(
-    { terminal, clusters, controller, signal }: DemoParts,
+    { terminal, runner, signal }: DemoParts,
     source: ObjectWatch,
     copies: readonly [ObjectWatch, ObjectWatch],
   ) {
     this.terminal = terminal;
-    this.controller = controller;
-    this.#clusters = clusters;
+    this.#runner = runner;
     this.#signal = signal;
     this.source = source;
     this.copies = copies;
@@ -56,18 +52,17 @@ export class Demo {
 
   /** Prints the command as a person would type it, runs it, and prints what it printed. */
   async kubectl(...args: readonly string[]): Promise<void> {
-    const { exitCode } = await this.#run(args);
-    if (exitCode !== 0) {
-      throw new Error(`kubectl ${args.join(' ')} ended with status ${exitCode}`);
-    }
+    await this.#runner.kubectl(args);
   }
 
   /** The same for a command whose failure is what is to be shown; `because` is part of what it says. */
   async refusedKubectl(because: string, ...args: readonly string[]): Promise<void> {
-    const { exitCode, stderr } = await this.#run(args);
-    if (exitCode === 0 || !stderr.includes(because)) {
-      throw new Error(`kubectl ${args.join(' ')} was to be refused (${because}), but was not`);
-    }
+    await this.#runner.refused(because, args);
+  }
+
+  /** `kubectl apply` of a manifest that is to be refused. */
+  async refusedApply(because: string, manifest: string): Promise<void> {
+    await this.#runner.refused(because, ['apply', '-f', '-'], manifest);
   }
 
   /**
@@ -101,24 +96,12 @@ export class Demo {
   async close(): Promise<void> {
     await Promise.all([this.source, ...this.copies].map((watch) => watch.close()));
   }
-
-  async #run(args: readonly string[]): Promise<KubectlResult> {
-    const { sandbox, kubeconfig } = this.#clusters;
-    this.#signal.throwIfAborted();
-    this.terminal.command(`kubectl ${shellWords(args)}`);
-    const result = await sandbox.source.kubectl(args, { kubeconfig: kubeconfig.file, allowFailure: true });
-    // A Ctrl-C in the terminal goes to kubectl, too.
-    this.#signal.throwIfAborted();
-    this.terminal.output(result.stdout);
-    this.terminal.output(result.stderr);
-    return result;
-  }
 }
 
 export interface DemoParts {
   readonly terminal: Terminal;
   readonly clusters: Clusters;
-  readonly controller: DemoController;
+  readonly runner: CommandRunner;
   /** Aborts when the person has seen enough. */
   readonly signal: AbortSignal;
 }

@@ -5,11 +5,11 @@ import { buildProgram } from '../harness/build.ts';
 import { ensureBinaries } from '../sandbox/binaries/binaries.ts';
 import { property } from '../sandbox/json.ts';
 import { type Clusters, startClusters } from './clusters.ts';
-import { DemoController } from './controller.ts';
+import { CommandRunner } from './command-runner.ts';
 import { Demo } from './demo.ts';
+import { Installation } from './installation.ts';
 import { thingsToTry } from './keep-running.ts';
 import { scenes } from './scenes/scenes.ts';
-import { shellWords } from './shell-words.ts';
 import { Terminal } from './terminal.ts';
 
 const usage = `usage: npm run demo -- [--keep]
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     await prepare(signal);
     await onClusters(signal, keep);
   } catch (error) {
-    if (!signal.aborted) {
+    if (error !== signal.reason) {
       throw error;
     }
     terminal.plain('\nInterrupted; everything was stopped and removed.');
@@ -82,55 +82,61 @@ async function prepare(signal: AbortSignal): Promise<void> {
       ensureBinaries({ env: process.env, progress: (line) => terminal.text(`  ${line}`) }),
     ]),
   );
-  await terminal.step('the program is built', () => Promise.race([interrupted, buildProgram()]));
+  await terminal.step('the program is built', () =>
+    Promise.race([
+      interrupted,
+      buildProgram().catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw error;
+      }),
+    ]),
+  );
 }
 
 async function onClusters(signal: AbortSignal, keep: boolean): Promise<void> {
   const clusters = await terminal.step('a source cluster and two target clusters run', startClusters);
   try {
     signal.throwIfAborted();
-    await withController(clusters, signal, keep);
+    await withInstallation(clusters, signal, keep);
   } catch (error) {
-    if (!signal.aborted) {
-      await clusters.sandbox.keepLogs();
-      terminal.problem(`Logs of the clusters: ${clusters.sandbox.logFolder}`);
-    }
+    // Whatever fails after it, such as a command that the Ctrl-C ended, too, is part of the interruption.
+    signal.throwIfAborted();
+    await clusters.sandbox.keepLogs();
+    terminal.problem(`Logs of the clusters: ${clusters.sandbox.logFolder}`);
     throw error;
   } finally {
     await clusters.stop();
   }
 }
 
-async function withController(clusters: Clusters, signal: AbortSignal, keep: boolean): Promise<void> {
-  // For the key and the catalog that the controller keeps on the source cluster.
-  const namespace = ['create', 'namespace', 'context-syncer'];
-  terminal.command(`kubectl ${shellWords(namespace)}`);
-  terminal.output((await clusters.sandbox.source.kubectl(namespace)).stdout);
-  const controller = await DemoController.start({
-    folder: clusters.folder,
-    sourceKubeconfig: clusters.sandbox.source.kubeconfigFile,
-    contextsKubeconfig: clusters.contextsKubeconfig,
-  });
+async function withInstallation(clusters: Clusters, signal: AbortSignal, keep: boolean): Promise<void> {
+  const runner = new CommandRunner({ terminal, clusters, signal });
+  const installation = await Installation.create({ terminal, runner, clusters, signal });
   try {
-    terminal.command(`${shellWords(controller.commandLine)} &`);
-    await terminal.step('the controller is ready', () => controller.ready(signal));
-    const demo = await Demo.open({ terminal, clusters, controller, signal });
+    terminal.heading('Installation on the source cluster');
+    await installation.start();
+    const demo = await Demo.open({ terminal, clusters, runner, signal });
     try {
       await play(demo);
     } finally {
       await demo.close();
     }
     if (keep) {
-      terminal.plain(`\n${thingsToTry(clusters, controller)}`);
+      terminal.plain(`\n${thingsToTry(clusters, installation.programs)}`);
       await once(signal, 'abort');
     }
   } catch (error) {
     if (!signal.aborted) {
-      terminal.problem(`The end of the controller's log:\n${await controller.lastLines()}`);
+      await installation.keepLogs();
+      for (const program of installation.programs) {
+        terminal.problem(
+          `The end of the ${program.name}'s log (${program.logFile}):\n${await program.lastLines()}`,
+        );
+      }
     }
     throw error;
   } finally {
-    await controller.stop();
+    await installation.stop();
   }
 }
 

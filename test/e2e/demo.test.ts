@@ -77,9 +77,22 @@ async function processesWith(entry: string): Promise<readonly string[]> {
   return found.flat().map((commandLine) => commandLine.replaceAll('\0', ' '));
 }
 
+const denied = 'admission webhook "sync-contexts.context-syncer.dev" denied the request:';
+const unknown =
+  'Context "contxt-2" is unknown (did you mean "context-2"?); known contexts are: "context-1", "context-1-alias", "context-2".';
+const sameCluster =
+  'Contexts "context-1" and "context-1-alias" are the same cluster (https://127.0.0.1:PORT); keep one of them.';
+
+/** What kubectl said of everything that the webhook refused, without ports. */
+function refusals(output: string): readonly string[] {
+  return [...output.matchAll(/^Error from server: ([^]*?)\n\n/gm)].map(([, text = '']) =>
+    text.replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT'),
+  );
+}
+
 test('the demo plays the tutorial to its end and leaves nothing behind', async () => {
   const demo = await startDemo();
-  await demo.prints('✓ the controller is ready');
+  await demo.prints('✓ the webhook is ready');
   expect(await demo.leftovers()).not.toEqual([]);
 
   const status = await demo.end();
@@ -98,6 +111,11 @@ test('the demo plays the tutorial to its end and leaves nothing behind', async (
     'context-1 demo/omni is gone',
     'context-2 demo-cluster-2/omni is gone',
   ]);
+  expect(refusals(output)).toEqual([
+    `error when creating "STDIN": ${denied} ConfigMap demo/unknown-context: ${unknown}`,
+    `error when creating "STDIN": ${denied} ConfigMap demo/same-cluster: ${sameCluster}`,
+    `${denied} ConfigMap demo/omni has 2 problems:\n- ${unknown}\n- ${sameCluster}`,
+  ]);
   const end = output.slice(output.indexOf('What is left'));
   expect(end).toMatch(/\$ kubectl get configmap omni -n demo\nNAME +DATA +AGE\nomni +1 /);
   for (const place of [
@@ -110,7 +128,7 @@ test('the demo plays the tutorial to its end and leaves nothing behind', async (
   expect(await demo.leftovers()).toEqual([]);
 });
 
-test.for(['the program is built', 'the controller is ready', 'An update of the source arrives everywhere'])(
+test.for(['the program is built', '$ context-syncer webhook', 'An update of the source arrives everywhere'])(
   'Ctrl-C after "%s" ends it and leaves nothing behind',
   async (moment) => {
     const demo = await startDemo();
@@ -120,15 +138,22 @@ test.for(['the program is built', 'the controller is ready', 'An update of the s
 
     expect(await demo.end()).not.toBe(0);
     await demo.prints('Interrupted; everything was stopped and removed.');
-    await eventually('nothing is left', async () => expect(await demo.leftovers()).toEqual([]));
+    const output = demo.output();
+    await eventually('nothing is left', async () =>
+      expect({ left: await demo.leftovers(), output }).toEqual({ left: [], output }),
+    );
   },
 );
 
 test('with --keep it says what to try, and runs until Ctrl-C', async () => {
   const demo = await startDemo('--keep');
-  await demo.prints('tail -f');
-  const metrics = /curl (\S+)/.exec(demo.output())?.[1] ?? '';
-  expect(await (await fetch(metrics)).text()).toContain('context_syncer_context_up{context="context-2"} 1');
+  await demo.prints('logs/webhook.log');
+  const urls = [...demo.output().matchAll(/curl (\S+)/g)].map(([, url = '']) => url);
+  const metrics = await Promise.all(urls.map(async (url) => await (await fetch(url)).text()));
+  expect(metrics).toEqual([
+    expect.stringContaining('context_syncer_context_up{context="context-2"} 1'),
+    expect.stringContaining('context_syncer_webhook_denials_total{reason="SameCluster"}'),
+  ]);
 
   demo.interrupt();
   await demo.end();

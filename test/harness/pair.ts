@@ -1,0 +1,69 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort } from '../sandbox/network/free-port.ts';
+import type { ContextSpec } from '../sandbox/sandbox.ts';
+import { LocalBase, setContextsSecret } from './local-base.ts';
+import { Program } from './program.ts';
+import type { Stage } from './stage.ts';
+
+/** Controller and webhook as manifests/base deploys them. They outlive the tests of a file; `end` ends them. */
+export class Pair {
+  readonly #stage: Stage;
+  readonly #base: LocalBase;
+  #controller: Program | undefined;
+  #webhook: Program | undefined;
+
+  private constructor(stage: Stage, base: LocalBase) {
+    this.#stage = stage;
+    this.#base = base;
+  }
+
+  /** Applies the base with these contexts, and starts both; resolves when both say that they are ready. */
+  static async start(stage: Stage, contexts: readonly ContextSpec[]): Promise<Pair> {
+    const { sandbox, source } = stage;
+    const folder = join(sandbox.folder, 'pair');
+    await mkdir(folder);
+    const base = await LocalBase.prepare({ sandbox, folder, webhookPort: await freePort() });
+    await source.kubectl(['apply', '-k', base.overlay]);
+    const pair = new Pair(stage, base);
+    await pair.setContexts(contexts);
+    await Promise.all([pair.startController(), pair.startWebhook()]);
+    return pair;
+  }
+
+  get controller(): Program {
+    return running(this.#controller);
+  }
+
+  get webhook(): Program {
+    return running(this.#webhook);
+  }
+
+  /** Writes the contexts anew; the controller takes them over by itself. */
+  async setContexts(contexts: readonly ContextSpec[]): Promise<void> {
+    await setContextsSecret(this.#stage.source, this.#stage.sandbox.contextsKubeconfig(contexts));
+  }
+
+  async startController(): Promise<void> {
+    this.#controller = new Program(await this.#base.controllerArguments());
+    await this.#controller.ready();
+  }
+
+  /** On the same port as before. */
+  async startWebhook(): Promise<void> {
+    this.#webhook = new Program(await this.#base.webhookArguments());
+    await this.#webhook.ready();
+  }
+
+  /** Kills both. */
+  async end(): Promise<void> {
+    await Promise.all([this.#controller, this.#webhook].map((program) => program?.kill()));
+  }
+}
+
+function running(program: Program | undefined): Program {
+  if (program === undefined) {
+    throw new Error('the program was not started');
+  }
+  return program;
+}
