@@ -93,6 +93,7 @@ export class Engine {
         this.sources.noteVersion(kind, resourceVersion);
       },
       cacheBytes: payloadCacheBytes,
+      clock: options.clock,
       signal: this.#abandon.signal,
     });
   }

@@ -1,5 +1,11 @@
 import type { Catalog } from '../../shared/catalog/catalog.ts';
-import { catalogConfigMapName, catalogKey, formatCatalog } from '../../shared/catalog/document.ts';
+import {
+  CatalogError,
+  catalogConfigMapName,
+  catalogKey,
+  formatCatalog,
+  parseCatalog,
+} from '../../shared/catalog/document.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
@@ -10,6 +16,7 @@ import { configMaps } from '../../shared/kube/resource.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
+import { withKnownIdentities } from './known-identities.ts';
 
 /** Milliseconds in which changes are gathered: a kubeconfig's contexts are reached one after the other. */
 const gatherMs = 100;
@@ -33,7 +40,9 @@ export interface CatalogPublisherOptions {
 export class CatalogPublisher {
   readonly #options: CatalogPublisherOptions;
   readonly #wakeup: Wakeup;
-  #wanted: string | undefined;
+  #wanted: Catalog | undefined;
+  /** What we published last; undefined before the first time. */
+  #published: Catalog | undefined;
   /** Undefined until it was listed; null when it does not exist. */
   #standing: PayloadObject | null | undefined;
   #failing = false;
@@ -45,7 +54,7 @@ export class CatalogPublisher {
 
   /** Takes the catalog that is to be published from now on. */
   publish(catalog: Catalog): void {
-    this.#wanted = formatCatalog(catalog);
+    this.#wanted = catalog;
     this.#wakeup.wake();
   }
 
@@ -94,11 +103,14 @@ export class CatalogPublisher {
   async #level(signal: AbortSignal): Promise<boolean> {
     const { client, namespace, logger } = this.#options;
     const standing = this.#standing;
-    if (
-      this.#wanted === undefined ||
-      standing === undefined ||
-      standing?.data?.[catalogKey] === this.#wanted
-    ) {
+    if (this.#wanted === undefined || standing === undefined) {
+      return true;
+    }
+    const standingText = standing?.data?.[catalogKey];
+    const catalog = withKnownIdentities(this.#wanted, this.#published ?? readable(standingText));
+    const text = formatCatalog(catalog);
+    if (standingText === text) {
+      this.#published = catalog;
       return true;
     }
     const object: PayloadObject = {
@@ -110,12 +122,13 @@ export class CatalogPublisher {
         namespace,
         labels: { ...standing?.metadata.labels, 'app.kubernetes.io/name': 'context-syncer' },
       },
-      data: { [catalogKey]: this.#wanted },
+      data: { [catalogKey]: text },
     };
     try {
       this.#standing = await (standing === null
         ? client.create(configMaps, object, { signal })
         : client.update(configMaps, object, { signal }));
+      this.#published = catalog;
       if (this.#failing) {
         logger.info('catalog of contexts is published again', { namespace, configMap: catalogConfigMapName });
       }
@@ -140,5 +153,17 @@ export class CatalogPublisher {
       });
     }
     this.#failing = true;
+  }
+}
+
+/** A catalog of an earlier run; empty where there is none that can be read. */
+function readable(text: string | undefined): Catalog {
+  try {
+    return text === undefined ? { contexts: new Map() } : parseCatalog(text);
+  } catch (error) {
+    if (error instanceof CatalogError) {
+      return { contexts: new Map() };
+    }
+    throw error;
   }
 }

@@ -8,7 +8,13 @@ import type { DeleteReason, LeaveReason, RefuseReason, WaitReason, WriteReason }
 /** Exactly one thing to do about one target object, and why; or the one fact that is still missing. */
 export type Decision =
   | { readonly action: 'gather'; readonly fact: 'standing' | 'release' }
-  | { readonly action: 'gather'; readonly fact: 'source'; readonly claim: Claim }
+  | {
+      readonly action: 'gather';
+      readonly fact: 'source';
+      readonly claim: Claim;
+      /** What is remembered does not do. */
+      readonly fresh: boolean;
+    }
   | {
       readonly action: 'create';
       readonly claim: Claim;
@@ -84,7 +90,13 @@ function decideClaimed(facts: Facts, claim: Claim, standing: 'absent' | CopyReco
   if (standing.stamp === undefined) {
     return { action: 'gather', fact: 'standing' };
   }
-  return withSource(facts, claim, (source) => compare(standing, claim, source));
+  return withSource(facts, claim, (source, fresh) =>
+    // Somebody who knows a newer version of the source wrote this: what we know is old. After a fresh read it is the
+    // source that went back in time.
+    facts.versionsTrusted && !fresh && isAhead(standing, source)
+      ? { action: 'gather', fact: 'source', claim, fresh: true }
+      : compare(standing, claim, source),
+  );
 }
 
 /**
@@ -110,6 +122,11 @@ function isUpToDate(standing: CopyRecord, claim: Claim): boolean {
     isMarkedFor(standing, claim) &&
     standing.origin?.resourceVersion === claim.source.resourceVersion
   );
+}
+
+/** The copy was given a later version of this very source. */
+function isAhead({ origin }: CopyRecord, source: SourceContent): boolean {
+  return origin?.uid === source.uid && Number(origin.resourceVersion) > Number(source.resourceVersion);
 }
 
 function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Decision {
@@ -140,13 +157,17 @@ function isMarkedFor(standing: CopyRecord, claim: Claim): boolean {
   );
 }
 
-function withSource(facts: Facts, claim: Claim, next: (source: SourceContent) => Decision): Decision {
+function withSource(
+  facts: Facts,
+  claim: Claim,
+  next: (source: SourceContent, fresh: boolean) => Decision,
+): Decision {
   if (facts.source === undefined) {
-    return { action: 'gather', fact: 'source', claim };
+    return { action: 'gather', fact: 'source', claim, fresh: false };
   }
   switch (facts.source.state) {
     case 'read':
-      return next(facts.source.source);
+      return next(facts.source.source, facts.source.fresh === true);
     case 'changing':
       return { action: 'wait', reason: 'SourceChanging' };
     case 'special':

@@ -15,7 +15,12 @@ export type Standing = 'unlisted' | 'absent' | CopyRecord;
  * an event about it must be on its way; `special` when its type forbids that it travels.
  */
 export type SourceReading =
-  | { readonly state: 'read'; readonly source: SourceContent }
+  | {
+      readonly state: 'read';
+      readonly source: SourceContent;
+      /** Read for this very pass, not remembered. */
+      readonly fresh?: boolean | undefined;
+    }
   | { readonly state: 'changing' }
   | { readonly state: 'special' };
 

@@ -104,7 +104,9 @@ export class Reconciler {
       return { outcome: { kind: 'waiting', reason: 'TargetUnreachable' } };
     }
     if (decision.fact === 'source') {
-      return { gathered: { ...facts, source: await sources.read(decision.claim.source) } };
+      const reading = await sources.read(decision.claim.source, decision.fresh);
+      const source = reading.state === 'read' ? { ...reading, fresh: decision.fresh } : reading;
+      return { gathered: { ...facts, source } };
     }
     if (decision.fact === 'release') {
       return { gathered: { ...facts, release: await this.#release(facts) } };

@@ -1,3 +1,4 @@
+import type { Clock } from '../../shared/clock.ts';
 import type { Keys } from '../../shared/keys.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
@@ -26,10 +27,18 @@ export interface SourceReaderOptions {
   readonly onVersion: (kind: SyncedKindName, resourceVersion: string) => void;
   /** Payload kept for targets that still want it, in bytes. */
   readonly cacheBytes: number;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
+/**
+ * Milliseconds that a payload is kept: long enough for all targets of one change. A process that was suspended, and has
+ * lost its lead meanwhile, must not wake up and write what it remembers.
+ */
+const maxAgeMs = 5_000;
+
 interface CacheEntry {
+  readonly readAt: number;
   readonly resourceVersion: string;
   readonly reading: Promise<SourceReading>;
   bytes: number;
@@ -54,11 +63,15 @@ export class SourceReader {
     this.#options = options;
   }
 
-  /** The payload of the version that the index knows, or a newer one that asks for the same. Throws SourceReadError. */
-  read(record: SourceRecord): Promise<SourceReading> {
+  /**
+   * The payload of the version that the index knows, or a newer one that asks for the same; `fresh`: from the API server,
+   * whatever is remembered. Throws SourceReadError.
+   */
+  read(record: SourceRecord, fresh = false): Promise<SourceReading> {
     const key = sourceKey(record);
+    const now = this.#options.clock.monotonic();
     const cached = this.#cache.get(key);
-    if (cached?.resourceVersion === record.resourceVersion) {
+    if (!fresh && cached?.resourceVersion === record.resourceVersion && now - cached.readAt <= maxAgeMs) {
       // Re-inserted, so that the order of the map is the order of use.
       this.#cache.delete(key);
       this.#cache.set(key, cached);
@@ -67,6 +80,7 @@ export class SourceReader {
     this.forget(key);
     const fetched = this.#fetch(record);
     const entry: CacheEntry = {
+      readAt: now,
       resourceVersion: record.resourceVersion,
       reading: fetched.then(({ reading }) => reading),
       bytes: 0,

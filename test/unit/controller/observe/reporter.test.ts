@@ -69,6 +69,7 @@ beforeEach(() => {
       circumstances,
       onVersion: () => undefined,
       cacheBytes: 0,
+      clock,
       signal,
     }),
     circumstances,

@@ -83,7 +83,7 @@ class World {
       case 'standing':
         return { ...facts, standing: this.#standing(true) };
       case 'source':
-        return { ...facts, source: { state: 'read', source: this.#source } };
+        return { ...facts, source: { state: 'read', fresh: true, source: this.#source } };
       case 'release':
         return { ...facts, release: { released: true, reason: 'SourceDeleted' } };
     }

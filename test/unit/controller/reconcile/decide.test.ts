@@ -80,8 +80,25 @@ describe('whatever the facts, a decision', () => {
         const decision = decide(given);
         if (decision.action === 'create' || decision.action === 'update' || decision.action === 'adopt') {
           expect(decision.claim).toBe(winnerOf(given));
-          expect(given.source).toEqual({ state: 'read', source: decision.source });
+          expect(given.source).toMatchObject({ state: 'read', source: decision.source });
         }
+      }),
+      runs,
+    );
+  });
+
+  it('never sets a copy back to a version of its source that is remembered and older', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const decision = decide(given);
+        if (decision.action !== 'update' || !given.versionsTrusted || given.source?.state !== 'read') {
+          return;
+        }
+        const { origin } = decision.standing;
+        const ahead =
+          origin?.uid === decision.source.uid &&
+          Number(origin.resourceVersion) > Number(decision.source.resourceVersion);
+        expect(ahead && given.source.fresh !== true).toBe(false);
       }),
       runs,
     );
@@ -121,7 +138,12 @@ describe('whatever the facts, a decision', () => {
         }
         const { standing } = given;
         const missing = {
-          source: given.source === undefined,
+          source:
+            given.source === undefined ||
+            (decision.fact === 'source' &&
+              decision.fresh &&
+              given.source.state === 'read' &&
+              given.source.fresh !== true),
           release: given.release === undefined,
           standing: typeof standing !== 'string' && standing.stamp === undefined,
         };

@@ -51,7 +51,7 @@ const contents: fc.Arbitrary<SourceContent> = fc.record({
 });
 
 const readings: fc.Arbitrary<SourceReading> = fc.oneof(
-  contents.map((source) => ({ state: 'read', source }) as const),
+  fc.tuple(contents, fc.boolean()).map(([source, fresh]) => ({ state: 'read', source, fresh }) as const),
   fc.constant({ state: 'changing' } as const),
   fc.constant({ state: 'special' } as const),
 );

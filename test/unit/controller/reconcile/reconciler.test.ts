@@ -55,6 +55,7 @@ class Bench {
       circumstances: () => circumstances,
       onVersion: () => undefined,
       cacheBytes: 1_000_000,
+      clock: this.clock,
       signal: this.#signal,
     }),
     writer: new TargetWriter({ index: this.index, keys, cluster, signal: this.#signal }),

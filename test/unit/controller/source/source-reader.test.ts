@@ -24,6 +24,7 @@ function aReader(cacheBytes = 100_000): SourceReader {
     circumstances: () => circumstancesOf(aContext('c1')),
     onVersion: () => undefined,
     cacheBytes,
+    clock,
     signal: new AbortController().signal,
   });
 }
@@ -51,6 +52,20 @@ describe('the payload of a source', () => {
     expect(gets()).toBe(1);
     await reader.read(stored('a', 20));
     expect(gets()).toBe(2);
+  });
+
+  it('is read again when asked for fresh, and when what is remembered is older than a change takes', async () => {
+    const reader = aReader();
+    const record = stored('a');
+    await reader.read(record);
+    await reader.read(record, true);
+    expect(gets()).toBe(2);
+    await clock.advance(5_000);
+    await reader.read(record);
+    expect(gets()).toBe(2);
+    await clock.advance(1);
+    await reader.read(record);
+    expect(gets()).toBe(3);
   });
 
   it('is that of a newer version where the list still is the same, and says so', async () => {
