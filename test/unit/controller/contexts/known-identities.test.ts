@@ -43,6 +43,20 @@ test.for([
   expect(withKnownIdentities(catalog(changed), catalog(known))).toEqual(catalog(changed));
 });
 
+test('a new context of the same address is that cluster, too', () => {
+  const beside = { ...unknown, name: 'b', namespace: undefined };
+  expect(withKnownIdentities(catalog(unknown, beside), catalog(known)).contexts.get('b')).toMatchObject({
+    cluster: known.cluster,
+    isSource: true,
+  });
+});
+
+test('where another context was reached at the same address, its word counts', () => {
+  const reached = { ...known, name: 'b', cluster: 'uid-of-another', isSource: false };
+  const joined = { ...unknown, cluster: reached.cluster };
+  expect(withKnownIdentities(catalog(joined, reached), catalog(known))).toEqual(catalog(joined, reached));
+});
+
 test('an identity that was not known before either stays unknown', () => {
   const guess = { ...unknown, cluster: 'url:guess' };
   expect(withKnownIdentities(catalog(unknown), catalog(guess))).toEqual(catalog(unknown));
