@@ -57,7 +57,7 @@ export class Pair {
 
   /** Kills both. */
   async end(): Promise<void> {
-    await Promise.all([this.#controller, this.#webhook].map((program) => program?.kill()));
+    await Promise.all([this.#controller, this.#webhook].map(async (program) => await program?.kill()));
   }
 }
 
