@@ -180,8 +180,8 @@ export class Engine {
       // What nobody claims may have waited for a context to say who it is.
       lane.enqueueUnclaimed();
     }
-    for (const { source } of this.#claims.resolutions()) {
-      this.#reportList(`${source.kind}/${source.namespace}/${source.name}`);
+    for (const resolution of this.#claims.resolutions()) {
+      this.#options.reporter.resolved(resolution);
     }
   }
 

@@ -59,7 +59,11 @@ export class TargetWriter {
   }
 
   /** Deletes the copy at the version that the decision is about. */
-  async remove(client: KubeClient, target: TargetRef, { standing }: DeleteDecision): Promise<WriteResult> {
+  async remove(
+    client: KubeClient,
+    target: TargetRef,
+    { standing }: Pick<DeleteDecision, 'standing'>,
+  ): Promise<WriteResult> {
     const { resource } = syncedKind(target.kind);
     try {
       await client.delete(resource, target.namespace, target.name, {
@@ -123,8 +127,9 @@ export class TargetWriter {
    * before the name is looked at, hence AlreadyExists means that it would be accepted.
    */
   async #replace(client: KubeClient, plan: CopyPlan, standing: CopyRecord): Promise<WriteResult> {
-    const { uid: _uid, resourceVersion: _version, ...metadata } = buildCopy(plan, standing).metadata;
-    const copy: PayloadObject = { ...buildCopy(plan, standing), metadata };
+    const built = buildCopy(plan, standing);
+    const { uid: _uid, resourceVersion: _version, ...metadata } = built.metadata;
+    const copy: PayloadObject = { ...built, metadata };
     const { signal } = this.#options;
     try {
       await client.create(plan.kind.resource, copy, { signal, dryRun: true });
@@ -133,11 +138,7 @@ export class TargetWriter {
         throw error;
       }
     }
-    const removed = await this.remove(client, plan.target, {
-      action: 'delete',
-      standing,
-      reason: 'SourceDeleted',
-    });
+    const removed = await this.remove(client, plan.target, { standing });
     if (typeof removed === 'object') {
       return removed;
     }
