@@ -1,7 +1,7 @@
 import type { CatalogContext } from '../../shared/catalog/catalog.ts';
 import { judge } from '../../shared/rules/judge.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
-import type { Violation } from '../../shared/rules/violation.ts';
+import type { Effect, Violation } from '../../shared/rules/violation.ts';
 import { parseContextList } from '../../shared/sync-contexts.ts';
 import type { SourceRecord } from '../source/source-record.ts';
 import type { Claim } from './claim.ts';
@@ -24,14 +24,6 @@ export interface Resolution {
   readonly settling: boolean;
 }
 
-/** Violations of the whole object leave no context to serve. An empty name among others does. */
-const unserved: ReadonlySet<Violation['reason']> = new Set([
-  'EmptyList',
-  'SystemNamespace',
-  'CopyAsSource',
-  'SpecialSecret',
-]);
-
 /** Resolves a source's annotation. Pure: the same record and catalog always give the same claims. */
 export function resolve(source: SourceRecord, circumstances: Circumstances, type?: string): Resolution {
   const list = parseContextList(source.syncContexts);
@@ -39,13 +31,9 @@ export function resolve(source: SourceRecord, circumstances: Circumstances, type
   const violations = judge(subject, circumstances);
   const contexts = list.names.flatMap((name) => circumstances.catalog.contexts.get(name) ?? []);
   const settling = contexts.some((context) => context.settling);
-  const served = settling || violations.some(({ reason }) => unserved.has(reason)) ? [] : contexts;
-  const refused = new Set(
-    violations.filter(({ reason }) => reason !== 'SameCluster').flatMap((violation) => violation.contexts),
-  );
-  const ambiguous = new Set(
-    violations.filter(({ reason }) => reason === 'SameCluster').flatMap((violation) => violation.contexts),
-  );
+  const served = settling || violations.some(({ stops }) => stops === 'object') ? [] : contexts;
+  const refused = namedBy(violations, 'contexts');
+  const ambiguous = namedBy(violations, 'creation');
   const usable = served.filter((context) => !refused.has(context.name));
   return {
     source,
@@ -60,6 +48,11 @@ export function resolve(source: SourceRecord, circumstances: Circumstances, type
     conclusive: !settling && violations.length === 0 && contexts.every((context) => context.identified),
     settling,
   };
+}
+
+/** The contexts that violations of this effect name. */
+function namedBy(violations: readonly Violation[], effect: Effect): ReadonlySet<string> {
+  return new Set(violations.filter(({ stops }) => stops === effect).flatMap(({ contexts }) => contexts));
 }
 
 function claimOf(source: SourceRecord, context: CatalogContext, updateOnly: boolean): Claim {

@@ -16,6 +16,7 @@ export const distinctClusters: Rule = ({ list }, { catalog }) => {
     .filter((members) => members.length > 1)
     .map((members) => ({
       reason: 'SameCluster' as const,
+      stops: 'creation' as const,
       message: `Contexts ${members.map((name) => `"${name}"`).join(' and ')} are the same cluster${serverOf(members[0], catalog.contexts)}; keep one of them.`,
       contexts: members,
     }));

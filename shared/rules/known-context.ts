@@ -12,6 +12,7 @@ export const knownContext: Rule = ({ list }, { catalog }) => {
   const unknown = list.names.filter((name) => !catalog.contexts.has(name));
   const told = unknown.slice(0, namesShown).map((name) => ({
     reason: 'UnknownContext' as const,
+    stops: 'contexts' as const,
     message: `Context "${cut(name)}" is unknown${suggestion(name, known)}; known contexts are: ${enumerate(known)}.`,
     contexts: [name],
   }));
@@ -22,6 +23,7 @@ export const knownContext: Rule = ({ list }, { catalog }) => {
         ...told,
         {
           reason: 'UnknownContext',
+          stops: 'contexts',
           message: `${rest.length} more contexts of the list are unknown.`,
           contexts: rest,
         },

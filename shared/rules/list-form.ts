@@ -6,6 +6,7 @@ export const listForm: Rule = ({ list }, { keys }) => {
     return [
       {
         reason: 'EmptyList',
+        stops: 'object',
         message: `The annotation ${keys.syncContexts} names no context; name at least one, or remove the annotation to remove the copies.`,
         contexts: [],
       },
@@ -15,6 +16,7 @@ export const listForm: Rule = ({ list }, { keys }) => {
     return [
       {
         reason: 'EmptyName',
+        stops: 'nothing',
         message: `The annotation ${keys.syncContexts} has an empty entry between its commas; remove it.`,
         contexts: [],
       },

@@ -6,6 +6,7 @@ export const notACopy: Rule = ({ isCopy }, { keys }) =>
     ? [
         {
           reason: 'CopyAsSource',
+          stops: 'object',
           message: `The object carries ${keys.origin}, so it is itself a copy and cannot be a source; annotate the original, or remove ${keys.origin}.`,
           contexts: [],
         },

@@ -6,6 +6,7 @@ export const notSourceCluster: Rule = ({ list }, { catalog }) =>
     .filter((name) => catalog.contexts.get(name)?.isSource === true)
     .map((name) => ({
       reason: 'SourceCluster' as const,
+      stops: 'contexts' as const,
       message: `Context "${name}" is the cluster that this object lives in, which is never a target; remove it from the list.`,
       contexts: [name],
     }));

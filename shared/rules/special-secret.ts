@@ -15,6 +15,7 @@ export const specialSecret: Rule = ({ kind, type }) => {
     : [
         {
           reason: 'SpecialSecret',
+          stops: 'object',
           message: `A Secret of type ${type} is ${what} of this cluster and is never copied; remove the annotation.`,
           contexts: [],
         },

@@ -17,6 +17,7 @@ export const systemNamespace: Rule = ({ namespace }, circumstances) =>
     ? [
         {
           reason: 'SystemNamespace',
+          stops: 'object',
           message: `Objects of namespace "${namespace}" are never copied; move the object to another namespace.`,
           contexts: [],
         },
@@ -31,6 +32,7 @@ export const targetNamespace: Rule = ({ list }, circumstances) =>
       ? [
           {
             reason: 'TargetNamespace' as const,
+            stops: 'contexts' as const,
             message: `Context "${name}" would place the copy in namespace "${namespace}", where nothing is ever copied to; give the context another namespace.`,
             contexts: [name],
           },

@@ -94,6 +94,7 @@ describe('the rules', () => {
     expect(judge(aSubject('east', { kind: 'Secret', type }), eastAndWest)).toEqual([
       {
         reason: 'SpecialSecret',
+        stops: 'object',
         message: `A Secret of type ${type} is ${what} of this cluster and is never copied; remove the annotation.`,
         contexts: [],
       },
