@@ -6,7 +6,7 @@ export type Shape = 'full' | 'metadata';
 
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the complete answer must be there; the connection's default when absent. */
+  /** Milliseconds from sending the request to its complete answer; the connection's default when absent. */
   readonly timeoutMs?: number | undefined;
 }
 

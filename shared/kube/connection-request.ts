@@ -22,10 +22,14 @@ export interface Exchange {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Milliseconds by which a timer may be late before the event loop counts as blocked. */
+const blockedMs = 50;
+
 /**
- * One request and its whole answer within one deadline, which also counts waiting for a free connection. Built on `dispatch`
- * for two things that undici's `request` does not have: it tells whether the request was written at all, and no
- * stream is made for an answer that is wanted whole.
+ * One request and its whole answer. `timeoutMs` bounds the wait for a connection, and starts again when the request is
+ * sent; time in which the event loop was blocked is added, since an answer that arrived meanwhile could not be read. Built
+ * on `dispatch` for two things that undici's `request` does not have: it tells whether the request was written at all,
+ * and no stream is made for an answer that is wanted whole.
  */
 export function exchange(dispatcher: Dispatcher, clock: Clock, what: Exchange): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -47,7 +51,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #what: Exchange;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: Error) => void;
-  readonly #cancelDeadline: () => void;
+  readonly #clock: Clock;
+  #cancelDeadline: () => void = () => {};
   #controller: Dispatcher.DispatchController | undefined;
   #written = false;
   #settled = false;
@@ -65,15 +70,28 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#what = what;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#cancelDeadline = clock.schedule(what.timeoutMs, () => {
-      this.fail(new TransportError('Timeout', this.#written, `${what.origin} (${what.timeoutMs} ms)`));
-    });
+    this.#clock = clock;
+    this.#startDeadline(what.timeoutMs);
     what.signal?.addEventListener('abort', this.#onAbort);
   }
 
   readonly #onAbort = (): void => {
     this.fail(new AbortedError());
   };
+
+  #startDeadline(ms: number): void {
+    this.#cancelDeadline();
+    const due = this.#clock.monotonic() + ms;
+    this.#cancelDeadline = this.#clock.schedule(ms, () => {
+      const lateMs = this.#clock.monotonic() - due;
+      if (lateMs > blockedMs) {
+        this.#startDeadline(lateMs);
+        return;
+      }
+      const { origin, timeoutMs } = this.#what;
+      this.fail(new TransportError('Timeout', this.#written, `${origin} (${timeoutMs} ms)`));
+    });
+  }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#settled) {
@@ -82,6 +100,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     }
     this.#controller = controller;
     this.#written = true;
+    this.#startDeadline(this.#what.timeoutMs);
   }
 
   onResponseStart(

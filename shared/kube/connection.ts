@@ -26,11 +26,14 @@ export interface ConnectOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly userAgent: string;
-  /** Milliseconds until the complete answer must be there, 10,000 unless told. Watches take it for their headers. */
+  /** Milliseconds from sending a request to its complete answer, 10,000 unless given. Watches take it for their headers. */
   readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds for TCP and TLS, 5,000 unless told. */
   readonly connectTimeoutMs?: number | undefined;
-  /** Requests in flight at once, 32 unless told; the rest wait for their turn. Watches do not count. */
+  /**
+   * Requests in flight at once, 512 unless given; the rest wait for their turn. Watches do not count. The scheduler sends
+   * fewer, so that a Lease renewal, a probe or a proof never waits for a connection.
+   */
   readonly maxConnections?: number | undefined;
 }
 
@@ -82,7 +85,7 @@ class Connection implements KubeClient {
       logger: options.logger,
       userAgent: options.userAgent,
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
-      maxConnections: options.maxConnections ?? 32,
+      maxConnections: options.maxConnections ?? 512,
     });
   }
 

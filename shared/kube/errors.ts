@@ -18,6 +18,9 @@ export type ApiErrorReason =
   | 'ServerError'
   | 'Unexpected';
 
+/** The longest Retry-After that is obeyed, in milliseconds: a broken proxy must not silence us for a day. */
+const maxRetryAfterMs = 60_000;
+
 /** An API server answered, and the answer is a refusal. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -25,7 +28,7 @@ export class ApiError extends Error {
   readonly reason: ApiErrorReason;
   /** Field paths of a validation error, such as `data` or `metadata.labels`; without values. */
   readonly fields: readonly string[];
-  /** From a Retry-After header or `details.retryAfterSeconds`, in milliseconds. */
+  /** From a Retry-After header or `details.retryAfterSeconds`, in milliseconds, 60,000 at most. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -38,7 +41,8 @@ export class ApiError extends Error {
     this.status = status;
     this.reason = reason;
     this.fields = fields;
-    this.retryAfterMs = options.retryAfterMs;
+    this.retryAfterMs =
+      options.retryAfterMs === undefined ? undefined : Math.min(maxRetryAfterMs, options.retryAfterMs);
   }
 }
 

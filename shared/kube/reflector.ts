@@ -36,8 +36,6 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly backoff?: BackoffOptions | undefined;
 }
 
-/** The longest Retry-After that is obeyed, in milliseconds: a broken proxy must not silence us for a day. */
-const maxRetryAfterMs = 60_000;
 /** A watch that ends sooner than this without a word made no progress, in milliseconds. */
 const shortWatchMs = 1_000;
 /** After this many watches in a row that died of silence without a word, their starting point is not trusted. */
@@ -213,7 +211,7 @@ export class Reflector<T extends KubeObject, S> {
     }
     const delay = this.#nextBackoff();
     const retryAfter = error instanceof ApiError ? error.retryAfterMs : undefined;
-    return retryAfter === undefined ? delay : Math.min(maxRetryAfterMs, retryAfter) + delay;
+    return retryAfter === undefined ? delay : retryAfter + delay;
   }
 
   #nextBackoff(): number {

@@ -41,6 +41,11 @@ export class ManualClock implements Clock {
     this.#epoch += ms;
   }
 
+  /** Lets `ms` milliseconds pass in which nothing runs, as when the event loop is blocked: timers come late. */
+  block(ms: number): void {
+    this.#elapsed += ms;
+  }
+
   schedule(ms: number, run: () => void): () => void {
     const timer = { at: this.#elapsed + Math.max(0, ms), order: this.#order++, run };
     this.#timers.add(timer);

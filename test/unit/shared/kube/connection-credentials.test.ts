@@ -257,7 +257,10 @@ describe('a token from a file', () => {
   test('many requests that are refused at once share one look, and all succeed', async () => {
     let valid = 'one';
     await using server = await serve(tokenServer(() => valid));
-    await using connection = connectTo({ server: server.url, token: { file: await put('token', 'one') } });
+    await using connection = connectTo(
+      { server: server.url, token: { file: await put('token', 'one') } },
+      { maxConnections: 32 },
+    );
     await connection.client.get(configMaps, 'demo', 'x');
     valid = 'two';
     await put('token', 'two');

@@ -259,6 +259,33 @@ describe('no answer', () => {
     expect(await second).toMatchObject({ reason: 'Timeout', sent: false });
   });
 
+  test('the time-out starts again when a request is sent, so that waiting for a connection costs it nothing', async () => {
+    await using server = await serve(() => {});
+    await using connection = connectTo({ server: server.url }, { maxConnections: 1 });
+    const first = failure(connection.client.get(configMaps, 'demo', 'omni', { timeoutMs: 900 }));
+    await until(() => server.requests.length === 1);
+    const second = connection.client.get(configMaps, 'demo', 'omni', { timeoutMs: 1000 });
+    server.respond = found;
+    await connection.clock.advance(900);
+    await first;
+    await connection.clock.advance(200);
+    expect(await second).toEqual(omni);
+  });
+
+  test('time in which the event loop was blocked is not counted', async () => {
+    let answer = (): void => {};
+    await using server = await serve((request, response) => {
+      answer = () => found(request, response);
+    });
+    await using connection = connectTo({ server: server.url });
+    const reading = connection.client.get(configMaps, 'demo', 'omni', { timeoutMs: 1000 });
+    await until(() => server.requests.length === 1);
+    connection.clock.block(20_000);
+    await connection.clock.advance(0);
+    answer();
+    expect(await reading).toEqual(omni);
+  });
+
   test('an answer that trickles ends at the deadline, too', async () => {
     let trickle: (() => void) | undefined;
     await using server = await serve((_request, response) => {
