@@ -5,13 +5,15 @@ import type { KubeClient } from '../shared/kube/client.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { Circumstances } from '../shared/rules/subject.ts';
 import { syncedKinds } from '../shared/synced-kind.ts';
-import { ClaimIndex, type Touched } from './claims/claim-index.ts';
+import { targetOf } from './claims/claim.ts';
+import { type ChangedList, Claims } from './claims/claims.ts';
 import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
 import type { SourceCluster } from './copy/origin.ts';
 import { Lane } from './lane/lane.ts';
+import { Scheduler } from './lane/scheduler.ts';
+import { Verification } from './lane/verification.ts';
 import type { Reporter } from './observe/reporter.ts';
 import { SourceIndex } from './source/source-index.ts';
 import { SourceReader } from './source/source-reader.ts';
@@ -22,6 +24,9 @@ import { followSources } from './source/source-watch.ts';
 const payloadCacheBytes = 64 * 1024 * 1024;
 /** How long passes under way may take to end when work stops, in milliseconds: part of the 20 s a clean stop has. */
 const drainMs = 8_000;
+
+/** Sources of a list whose objects are put up for work one by one when their claims change; with more, all of the cluster's. */
+const singlyUpTo = 100;
 
 export interface EngineOptions {
   readonly source: {
@@ -55,12 +60,14 @@ export class Engine {
   readonly registry: ContextRegistry;
   readonly sources: SourceIndex;
   readonly #options: EngineOptions;
-  readonly #claims = new ClaimIndex();
+  readonly #claims: Claims;
+  readonly #scheduler: Scheduler;
+  readonly #verification: Verification;
   readonly #reader: SourceReader;
   readonly #abandon = new AbortController();
   readonly #running = new Set<Promise<void>>();
-  #circumstances: Circumstances;
   #hasContexts = false;
+  #started = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -83,12 +90,13 @@ export class Engine {
       },
       signal,
     });
-    this.#circumstances = { keys, ownNamespace, catalog: this.registry.catalog };
+    this.#claims = new Claims({ keys, ownNamespace, catalog: this.registry.catalog });
+    this.#scheduler = new Scheduler(options.clock);
+    this.#verification = new Verification(options.clock, options.random);
     this.#reader = new SourceReader({
       client: source.client,
       keys,
       stampKey,
-      circumstances: () => this.#circumstances,
       onVersion: (kind, resourceVersion) => {
         this.sources.noteVersion(kind, resourceVersion);
       },
@@ -120,7 +128,7 @@ export class Engine {
       client: this.#options.source.client,
       index: this.sources,
       onListed: () => {
-        this.#contextsChanged();
+        this.#start();
       },
     });
     const cancel = clock.schedule(drainMs, () => {
@@ -133,38 +141,60 @@ export class Engine {
 
   #sourceChanged(key: SourceKey, record: SourceRecord | undefined): void {
     const { reporter } = this.#options;
+    this.#reader.sourceChanged(key, record);
+    const touched = this.#claims.put(key, record);
     if (record === undefined) {
-      this.#reader.forget(key);
       reporter.forgotten(key);
-      this.#enqueue(this.#claims.remove(key));
-      this.#enqueueCopiesOf(key);
+    }
+    if (!this.#started) {
       return;
     }
-    const touched = this.#claims.put(record, this.#circumstances);
-    if (this.ready) {
-      this.#reportList(key);
-      this.#enqueue(touched);
-      this.#enqueueCopiesOf(key);
+    this.#report(key);
+    for (const { cluster, target } of touched) {
+      const lane = this.lanes.get(cluster);
+      lane?.enqueue([target]);
+      lane?.watchNamespaceOf(target);
     }
-  }
-
-  /** A copy that the source did not ask for a moment ago may be free to go now: an invalid list may have kept it. */
-  #enqueueCopiesOf(key: SourceKey): void {
+    // A copy that the source did not ask for a moment ago may be free to go now: an invalid list may have kept it.
     for (const lane of this.lanes.values()) {
       lane.enqueue(lane.index.targetsOf(key));
     }
   }
 
+  /** The first time that all sources are listed and contexts are known. What comes later comes as changes. */
+  #start(): void {
+    if (!this.#started && this.ready && !this.#options.signal.aborted) {
+      this.#started = true;
+      this.#useLinks();
+      for (const [key] of this.sources.entries()) {
+        this.#report(key);
+      }
+    }
+  }
+
   #contextsChanged(): void {
     const { keys, ownNamespace, signal } = this.#options;
-    this.#circumstances = { keys, ownNamespace, catalog: this.registry.catalog };
-    const touched = this.#claims.resolveAll(this.#circumstances);
+    const changed = this.#claims.useCircumstances({ keys, ownNamespace, catalog: this.registry.catalog });
     if (this.#hasContexts) {
       this.#options.onCatalog(this.registry.catalog);
     }
-    if (!this.ready || signal.aborted) {
+    if (!this.#started || signal.aborted) {
+      this.#start();
       return;
     }
+    this.#useLinks();
+    for (const list of changed) {
+      this.#listChanged(list);
+    }
+    if (changed.length > 0) {
+      for (const lane of this.lanes.values()) {
+        lane.contextsIdentified();
+      }
+    }
+  }
+
+  /** Brings lanes in line with the clusters that are reached. */
+  #useLinks(): void {
     const links = this.registry.linksByCluster;
     for (const [cluster, lane] of this.lanes) {
       if (!links.has(cluster)) {
@@ -175,13 +205,24 @@ export class Engine {
     for (const [cluster, members] of links) {
       this.#lane(cluster).useLinks(members);
     }
-    this.#enqueue(touched);
-    for (const lane of this.lanes.values()) {
-      // What nobody claims may have waited for a context to say who it is.
-      lane.enqueueUnclaimed();
+  }
+
+  #listChanged({ resolution, sources, touched }: ChangedList): void {
+    for (const source of sources.values()) {
+      this.#options.reporter.resolved(source, resolution);
     }
-    for (const resolution of this.#claims.resolutions()) {
-      this.#options.reporter.resolved(resolution);
+    const [first] = sources.values();
+    for (const ask of touched) {
+      const lane = this.lanes.get(ask.cluster);
+      if (lane === undefined || first === undefined) {
+        continue;
+      }
+      lane.watchNamespaceOf(targetOf(first, ask));
+      if (sources.size > singlyUpTo) {
+        lane.resync([first.kind]);
+      } else if (lane.index.isListed(first.kind)) {
+        lane.enqueue(Array.from(sources.values(), (source) => targetOf(source, ask)), 'later');
+      }
     }
   }
 
@@ -195,10 +236,12 @@ export class Engine {
       ...this.#options,
       cluster,
       reading: { keys, stampKey, cluster: source.cluster },
+      scheduler: this.#scheduler,
+      verification: this.#verification,
       claims: this.#claims,
       sources: this.#reader,
       observer: reporter,
-      circumstances: () => this.#circumstances,
+      circumstances: () => this.#claims.circumstances,
       wasWitnessed: (key) => this.sources.wasWitnessed(key),
       versionsTrusted: () => this.sources.versionsTrusted,
       noteRecordedVersion: (version) => {
@@ -213,18 +256,11 @@ export class Engine {
     return lane;
   }
 
-  #enqueue(touched: readonly Touched[]): void {
-    for (const { cluster, target } of touched) {
-      const lane = this.lanes.get(cluster);
-      lane?.enqueue([target]);
-      lane?.watchNamespaceOf(target);
-    }
-  }
-
-  #reportList(key: SourceKey): void {
+  #report(key: SourceKey): void {
+    const source = this.sources.get(key);
     const resolution = this.#claims.resolutionOf(key);
-    if (resolution !== undefined) {
-      this.#options.reporter.resolved(resolution);
+    if (source !== undefined && resolution !== undefined) {
+      this.#options.reporter.resolved(source, resolution);
     }
   }
 

@@ -166,7 +166,14 @@ class Controller {
         logger,
       });
       this.#eventsDropped = () => recorder.dropped;
-      const reporter = new Reporter({ events: recorder, logger, metrics: this.#metrics });
+      const reporter = new Reporter({
+        events: recorder,
+        logger,
+        metrics: this.#metrics,
+        clock,
+        random,
+        sourceOf: (key) => this.#engine?.sources.get(key),
+      });
       const catalog = new CatalogPublisher({ client, namespace, clock, random, logger });
       const engine = new Engine({
         source: {
@@ -192,7 +199,12 @@ class Controller {
       this.#engine = engine;
       this.#reporter = reporter;
       logger.info('propagation started', { clusterName, clusterUID: identified.uid });
-      await Promise.all([engine.run(), recorder.run(signal), catalog.run(signal)]);
+      await Promise.all([
+        engine.run(),
+        recorder.run(signal),
+        reporter.run(signal),
+        catalog.run(signal),
+      ]);
       logger.info('propagation stopped');
     } finally {
       this.#leading = false;

@@ -94,7 +94,12 @@ function annotation(object: ReviewedObject | null | undefined, key: string): str
   return Object.hasOwn(annotations, key) ? annotations[key] : undefined;
 }
 
-function subjectOf(request: AdmissionRequest, kind: SyncedKind, value: string, keys: Keys): Subject {
+/** The object under review; `name` is empty while the API server has yet to generate it. */
+interface NamedSubject extends Subject {
+  readonly name: string;
+}
+
+function subjectOf(request: AdmissionRequest, kind: SyncedKind, value: string, keys: Keys): NamedSubject {
   const { object } = request;
   return {
     kind: kind.name,
@@ -120,7 +125,7 @@ function refusalsOf(subject: Subject, circumstances: ReviewCircumstances): reado
 }
 
 function statusOf(
-  subject: Subject,
+  subject: NamedSubject,
   refusals: readonly Refusal[],
   keys: Keys,
 ): NonNullable<AdmissionResponse['status']> {

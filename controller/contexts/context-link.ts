@@ -1,15 +1,19 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
-import { CredentialsError, isApiError, TransportError } from '../../shared/kube/errors.ts';
+import { isApiError, TransportError } from '../../shared/kube/errors.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import { type ClusterEvidence, isIdentity, refined } from './evidence.ts';
-import { probeCluster, SourceSilentError } from './probe.ts';
+import { describeLinkFailure, UnidentifiedError } from './link-problem.ts';
+import { isStillCluster, probeCluster, SourceSilentError } from './probe.ts';
 
-/** Milliseconds between two looks at a cluster that answers. */
-const heartbeatMs = 20_000;
+/**
+ * Milliseconds between two looks at a cluster that answers. Watches and writes find an outage sooner, and call for a
+ * look at once; this one finds an address that came to mean another cluster without a broken connection.
+ */
+const healthyMs = 90_000;
 /** A probe that takes longer counts as no answer, in milliseconds. */
 const probeTimeoutMs = 4_000;
 const backoff = { baseMs: 300, maxMs: 8_000 };
@@ -23,24 +27,44 @@ const failuresUntilDown = 2;
  */
 export type LinkState = 'settling' | 'up' | 'down';
 
+/** What is known of a link. It passes to the successor of a link whose credentials changed. */
+export interface LinkStatus {
+  readonly state: LinkState;
+  /** The last known identity; it outlives an outage. */
+  readonly evidence: ClusterEvidence | undefined;
+  /** Why the cluster cannot be reached at present, as a sentence; undefined while it can. */
+  readonly problem: string | undefined;
+  /** Since when it cannot be reached, in milliseconds since the Unix epoch; undefined while it can. */
+  readonly downSince: number | undefined;
+}
+
+export const newLinkStatus: LinkStatus = {
+  state: 'settling',
+  evidence: undefined,
+  problem: undefined,
+  downSince: undefined,
+};
+
 export interface ContextLinkOptions {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly server: string;
   readonly fingerprint: string;
   readonly client: KubeClient;
+  /** What is known at the start. */
+  readonly status: LinkStatus;
   /** Uid of a namespace on the source cluster; undefined where there is none of that name. */
   readonly sourceNamespaceUid: (namespace: string) => Promise<string | undefined>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Called after every change of state or evidence. */
-  readonly onChange: (link: ContextLink) => void;
+  /** Called after every change of the status. */
+  readonly onChange: () => void;
 }
 
 /**
- * The way to a target cluster by one context: its connection, whether it answers, and who the cluster says it is.
- * The identity is asked for again all the time: an address can come to mean another cluster.
+ * The connection to a target cluster through one context: whether it answers, and which cluster it says it is. The identity is asked
+ * for again and again: an address can come to mean another cluster.
  */
 export class ContextLink {
   readonly name: string;
@@ -50,10 +74,7 @@ export class ContextLink {
   readonly client: KubeClient;
   readonly #options: ContextLinkOptions;
   readonly #wakeup: Wakeup;
-  #state: LinkState = 'settling';
-  #evidence: ClusterEvidence | undefined;
-  #problem: string | undefined;
-  #downSince: number | undefined;
+  #status: LinkStatus;
   #failures = 0;
 
   constructor(options: ContextLinkOptions) {
@@ -63,29 +84,27 @@ export class ContextLink {
     this.fingerprint = options.fingerprint;
     this.client = options.client;
     this.#options = options;
+    this.#status = options.status;
     this.#wakeup = new Wakeup(options.clock);
   }
 
+  get status(): LinkStatus {
+    return this.#status;
+  }
+
   get state(): LinkState {
-    return this.#state;
+    return this.#status.state;
   }
 
-  /** The last known identity; it outlives an outage. */
   get evidence(): ClusterEvidence | undefined {
-    return this.#evidence;
+    return this.#status.evidence;
   }
 
-  /** Why the cluster cannot be reached at present, as a sentence; undefined while it can. */
   get problem(): string | undefined {
-    return this.#state === 'down' ? this.#problem : undefined;
+    return this.#status.problem;
   }
 
-  /** Since when it cannot be reached, in milliseconds since the Unix epoch; undefined while it can. */
-  get downSince(): number | undefined {
-    return this.#downSince;
-  }
-
-  /** A request found no answer: look at once whether the cluster is still there. */
+  /** A request found no answer, or a connection ended: look at once whether this still is the cluster, and answers. */
   suspect(): void {
     this.#wakeup.wake();
   }
@@ -96,7 +115,7 @@ export class ContextLink {
     while (!signal.aborted) {
       const pauseMs = await this.#probe(signal);
       if (!signal.aborted) {
-        await this.#wakeup.sleep(pauseMs ?? heartbeatMs * (0.8 + 0.4 * random()), signal);
+        await this.#wakeup.sleep(pauseMs ?? healthyMs * (0.8 + 0.4 * random()), signal);
         // Requests that fail together must not turn into a burst of probes.
         await clock.sleep(this.#failures === 0 ? 0 : 50, signal);
       }
@@ -105,52 +124,63 @@ export class ContextLink {
 
   /** Yields the back-off in milliseconds after a failure, undefined after a success. */
   async #probe(signal: AbortSignal): Promise<number | undefined> {
+    const { evidence: known, state } = this.#status;
     try {
-      const evidence = await probeCluster(this.client, this.namespace, this.#options.sourceNamespaceUid, {
-        signal,
-        timeoutMs: probeTimeoutMs,
-      });
-      if (!isIdentity(evidence)) {
-        // By its URL alone the source cluster would pass for a target as soon as it has a second address.
-        throw new UnidentifiedError(this.namespace ?? 'default');
-      }
+      const evidence = await this.#identify(known, signal);
       this.#failures = 0;
-      this.#become('up', undefined, refined(this.#evidence, evidence));
+      this.#become({ state: 'up', evidence, problem: undefined, downSince: undefined });
       return undefined;
     } catch (error) {
       if (signal.aborted) {
         return undefined;
       }
-      if (error instanceof SourceSilentError && this.#state === 'up') {
+      if (state === 'up' && error instanceof SourceSilentError) {
         return backoffMs(0, backoff, this.#options.random);
+      }
+      if (state === 'up' && isApiError(error, 'TooManyRequests')) {
+        // It answers; asking less is what it wants.
+        return error.retryAfterMs ?? backoff.maxMs;
       }
       const failures = this.#failures;
       this.#failures += 1;
-      const hiccup =
-        this.#state === 'up' && this.#failures < failuresUntilDown && error instanceof TransportError;
+      const hiccup = state === 'up' && this.#failures < failuresUntilDown && error instanceof TransportError;
       if (!hiccup) {
-        this.#become('down', describe(error), this.#evidence, error);
+        this.#become(
+          {
+            state: 'down',
+            evidence: known,
+            problem: describeLinkFailure(error),
+            downSince: this.#status.downSince ?? this.#options.clock.now(),
+          },
+          error,
+        );
       }
       return hiccup ? 0 : backoffMs(failures, backoff, this.#options.random);
     }
   }
 
-  #become(
-    state: LinkState,
-    problem: string | undefined,
-    evidence: ClusterEvidence | undefined,
-    error?: unknown,
-  ): void {
-    const changed =
-      state !== this.#state ||
-      problem !== this.#problem ||
-      JSON.stringify(evidence) !== JSON.stringify(this.#evidence);
-    if (!changed) {
+  async #identify(known: ClusterEvidence | undefined, signal: AbortSignal): Promise<ClusterEvidence> {
+    const { client, namespace } = this;
+    const options = { signal, timeoutMs: probeTimeoutMs };
+    if (this.state === 'up' && known !== undefined && (await isStillCluster(client, known, options))) {
+      return known;
+    }
+    const evidence = await probeCluster(client, namespace, this.#options.sourceNamespaceUid, options);
+    if (!isIdentity(evidence)) {
+      // By its URL alone the source cluster would pass for a target as soon as it has a second address.
+      throw new UnidentifiedError(namespace ?? 'default');
+    }
+    return refined(known, evidence);
+  }
+
+  #become(status: LinkStatus, error?: unknown): void {
+    const before = this.#status;
+    if (JSON.stringify(before) === JSON.stringify(status)) {
       return;
     }
     const { logger } = this.#options;
-    if (state !== this.#state) {
-      if (state === 'up') {
+    if (status.state !== before.state) {
+      if (status.state === 'up') {
         logger.info('target cluster answers', { context: this.name, server: this.server });
       } else {
         logger.warn('target cluster cannot be reached', {
@@ -160,55 +190,7 @@ export class ContextLink {
         });
       }
     }
-    if (state !== this.#state) {
-      this.#downSince = state === 'down' ? this.#options.clock.now() : undefined;
-    }
-    this.#state = state;
-    this.#problem = problem;
-    this.#evidence = evidence;
-    this.#options.onChange(this);
+    this.#status = status;
+    this.#options.onChange();
   }
 }
-
-/** The cluster answers, and lets us read nothing that says who it is. */
-class UnidentifiedError extends Error {
-  override readonly name = 'UnidentifiedError';
-
-  constructor(namespace: string) {
-    super(
-      `its API server does not say which cluster it is: grant get on namespace "${namespace}", or on ConfigMap kube-root-ca.crt in it`,
-    );
-  }
-}
-
-function describe(error: unknown): string {
-  if (error instanceof SourceSilentError) {
-    return 'the source cluster does not answer, with which it has to be compared first';
-  }
-  if (error instanceof UnidentifiedError) {
-    return error.message;
-  }
-  if (isApiError(error, 'Unauthorized')) {
-    return 'its API server refuses the credentials (401 Unauthorized); renew them in the kubeconfig';
-  }
-  if (isApiError(error)) {
-    return `its API server answers ${error.status} ${error.reason}`;
-  }
-  if (error instanceof TransportError) {
-    return error.cause instanceof CredentialsError ? error.cause.message : transportProblems[error.reason];
-  }
-  return 'its API server gives no usable answer';
-}
-
-const transportProblems: Readonly<Record<TransportError['reason'], string>> = {
-  ConnectionRefused: 'its API server refuses connections',
-  ConnectionReset: 'its API server breaks connections off',
-  NameNotResolved: "its API server's host name cannot be resolved",
-  Timeout: 'its API server does not answer in time',
-  CertificateNotTrusted:
-    "its API server's certificate is not trusted; check certificate-authority-data and tls-server-name in the kubeconfig",
-  ClientCertificateRefused: 'its API server refuses the client certificate; renew it in the kubeconfig',
-  CredentialsUnusable: 'the credentials in the kubeconfig cannot be used',
-  MalformedAnswer: 'what answers at its address is not a Kubernetes API server',
-  Other: 'its API server cannot be reached',
-};

@@ -4,8 +4,11 @@ import type { KubeClient } from '../../shared/kube/client.ts';
 import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
 import type { ContextEntry } from '../../shared/kube/kubeconfig.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { ContextLink } from './context-link.ts';
+import { ContextLink, type LinkStatus, newLinkStatus } from './context-link.ts';
 import { type ClusterEvidence, type ClusterMember, clusterId, groupByCluster } from './evidence.ts';
+
+/** Milliseconds in which changes of links are gathered: hundreds of clusters answer within a moment at the start. */
+const gatherMs = 20;
 
 export interface ContextRegistryOptions {
   readonly source: { readonly server: string; readonly evidence: ClusterEvidence };
@@ -14,7 +17,7 @@ export interface ContextRegistryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Called after every change of a context, of a link's state, or of who is which cluster. */
+  /** Called after changes of contexts, of links' states, or of which contexts are one cluster. */
   readonly onChange: () => void;
   readonly signal: AbortSignal;
 }
@@ -40,6 +43,7 @@ export class ContextRegistry {
   #entries: readonly ContextEntry[] = [];
   #catalog: Catalog = { contexts: new Map() };
   #links: ReadonlyMap<string, readonly ContextLink[]> = new Map();
+  #gathering = false;
 
   constructor(options: ContextRegistryOptions) {
     this.#options = options;
@@ -58,23 +62,29 @@ export class ContextRegistry {
     return this.#runs.get(context)?.link;
   }
 
-  /** Takes the contexts of a new kubeconfig. A context that did not change keeps its connection and identity. */
+  /**
+   * Takes the contexts of a new kubeconfig. A context that did not change keeps its connection. One whose credentials
+   * changed gets a new connection, and what is known of its cluster holds until that has been asked again.
+   */
   apply(entries: readonly ContextEntry[]): void {
     const usable = new Map(entries.flatMap((entry) => ('connection' in entry ? [[entry.name, entry]] : [])));
+    const replaced = new Map<string, ContextLink>();
     for (const [name, run] of this.#runs) {
       const entry = usable.get(name);
-      const unchanged =
-        entry !== undefined &&
-        run.link.fingerprint === entry.connection.fingerprint &&
-        run.link.namespace === entry.namespace;
-      if (!unchanged) {
+      const samePlace =
+        entry?.connection.server === run.link.server && entry.namespace === run.link.namespace;
+      if (!samePlace || entry.connection.fingerprint !== run.link.fingerprint) {
         this.#runs.delete(name);
         this.#end(run);
+      }
+      if (samePlace) {
+        replaced.set(name, run.link);
       }
     }
     for (const [name, entry] of usable) {
       if (!this.#runs.has(name)) {
-        this.#runs.set(name, this.#start(name, entry.namespace, entry.connection));
+        const status = replaced.get(name)?.status ?? newLinkStatus;
+        this.#runs.set(name, this.#start(name, entry.namespace, entry.connection, status));
       }
     }
     this.#entries = entries;
@@ -90,7 +100,12 @@ export class ContextRegistry {
     await Promise.all(this.#ending);
   }
 
-  #start(name: string, namespace: string | undefined, spec: ConnectionSpec): LinkRun {
+  #start(
+    name: string,
+    namespace: string | undefined,
+    spec: ConnectionSpec,
+    status: LinkStatus,
+  ): LinkRun {
     const { connect, clock, random, logger, signal, sourceNamespaceUid } = this.#options;
     const link = new ContextLink({
       name,
@@ -98,12 +113,13 @@ export class ContextRegistry {
       server: spec.server,
       fingerprint: spec.fingerprint,
       client: connect(spec),
+      status,
       sourceNamespaceUid,
       clock,
       random,
       logger,
       onChange: () => {
-        this.#changed();
+        this.#changedSoon();
       },
     });
     const stop = new AbortController();
@@ -117,7 +133,17 @@ export class ContextRegistry {
     void closed.then(() => this.#ending.delete(closed));
   }
 
+  #changedSoon(): void {
+    if (!this.#gathering) {
+      this.#gathering = true;
+      this.#options.clock.schedule(gatherMs, () => {
+        this.#changed();
+      });
+    }
+  }
+
   #changed(): void {
+    this.#gathering = false;
     const source: Member = { ...this.#options.source, entry: 'source', isSource: true };
     const members = this.#entries.map((entry): Member => {
       const link = this.#runs.get(entry.name)?.link;
@@ -135,9 +161,14 @@ export class ContextRegistry {
         if (entry === 'source') {
           continue;
         }
-        contexts.set(entry.name, contextOf(entry, link, cluster, isSource));
+        contexts.set(entry.name, contextOf(entry, link?.status, cluster, isSource));
         if (link?.evidence !== undefined && !isSource) {
-          links.set(cluster, [...(links.get(cluster) ?? []), link]);
+          const known = links.get(cluster);
+          if (known === undefined) {
+            links.set(cluster, [link]);
+          } else {
+            known.push(link);
+          }
         }
       }
     }
@@ -149,7 +180,7 @@ export class ContextRegistry {
 
 function contextOf(
   entry: ContextEntry,
-  link: ContextLink | undefined,
+  status: LinkStatus | undefined,
   cluster: string,
   isSource: boolean,
 ): CatalogContext {
@@ -158,10 +189,10 @@ function contextOf(
     namespace: entry.namespace,
     server: entry.server,
     cluster,
-    identified: link?.evidence !== undefined,
-    settling: link?.state === 'settling',
+    identified: status?.evidence !== undefined,
+    settling: status?.state === 'settling',
     isSource,
-    problem: 'problem' in entry ? entry.problem : link?.problem,
-    unreachableSince: link?.downSince,
+    problem: 'problem' in entry ? entry.problem : status?.problem,
+    unreachableSince: status?.downSince,
   };
 }

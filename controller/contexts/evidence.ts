@@ -6,15 +6,13 @@ export interface ClusterEvidence {
   readonly kubeSystemUid?: string | undefined;
   /** The context's own namespace and its uid: what a namespaced Role may read. */
   readonly namespace?: { readonly name: string; readonly uid: string } | undefined;
-  /** Hash of the cluster's certificate authority, as published to every namespace in kube-root-ca.crt. */
-  readonly rootCaHash?: string | undefined;
   /** True when its namespace has the uid that the namespace of that name has on the source cluster. */
   readonly sharesSourceNamespace?: boolean | undefined;
 }
 
-/** True where there is anything at all by which the cluster can be told from others, and from the source. */
-export function isIdentity({ kubeSystemUid, namespace, rootCaHash }: ClusterEvidence): boolean {
-  return kubeSystemUid !== undefined || namespace !== undefined || rootCaHash !== undefined;
+/** True where there is a uid by which the cluster can be told from others, and from the source. */
+export function isIdentity({ kubeSystemUid, namespace }: ClusterEvidence): boolean {
+  return kubeSystemUid !== undefined || namespace !== undefined;
 }
 
 /** Something that may be one cluster with others: a context, or the source cluster itself. */
@@ -43,22 +41,17 @@ export function isSameCluster(left: ClusterMember, right: ClusterMember): boolea
   if (a?.namespace !== undefined && b?.namespace !== undefined && a.namespace.name === b.namespace.name) {
     return a.namespace.uid === b.namespace.uid;
   }
-  if (a?.rootCaHash !== undefined && b?.rootCaHash !== undefined) {
-    return a.rootCaHash === b.rootCaHash;
-  }
   return left.server !== undefined && left.server === right.server;
 }
 
 /**
- * The name of a cluster in indexes and logs: its best evidence, hence different names for different clusters. Two
- * clusters can have one certificate authority, no two have a namespace of one uid. `fallback` names a cluster of which
- * nothing at all is known.
+ * The name of a cluster in indexes and logs: its best evidence, hence different names for different clusters.
+ * `fallback` names a cluster of which nothing at all is known.
  */
 export function clusterId(members: readonly ClusterMember[], fallback: string): string {
   const candidates = [
     members.map(({ evidence }) => evidence?.kubeSystemUid),
     members.map(({ evidence }) => evidence?.namespace && `namespace:${evidence.namespace.uid}`),
-    members.map(({ evidence }) => evidence?.rootCaHash && `root-ca:${evidence.rootCaHash}`),
     members.map(({ server }) => server && `url:${server}`),
   ];
   for (const candidate of candidates) {
@@ -118,10 +111,7 @@ function connected<T extends ClusterMember>(members: readonly T[]): readonly (re
  * still holds while the cluster is recognisably the same, so that lost rights do not make another cluster of it.
  */
 export function refined(known: ClusterEvidence | undefined, seen: ClusterEvidence): ClusterEvidence {
-  const recognised =
-    seen.namespace === undefined
-      ? seen.rootCaHash !== undefined && seen.rootCaHash === known?.rootCaHash
-      : seen.namespace.uid === known?.namespace?.uid;
+  const recognised = seen.namespace !== undefined && seen.namespace.uid === known?.namespace?.uid;
   return recognised && seen.kubeSystemUid === undefined
     ? { ...seen, kubeSystemUid: known?.kubeSystemUid }
     : seen;

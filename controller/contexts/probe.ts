@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { KubeClient, RequestOptions } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
-import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
-import { configMaps, namespaces, type Resource } from '../../shared/kube/resource.ts';
+import type { KubeObject } from '../../shared/kube/object.ts';
+import { namespaces } from '../../shared/kube/resource.ts';
 import type { ClusterEvidence } from './evidence.ts';
 
 /**
- * Asks a cluster who it is, with whatever rights the credentials have. Throws when it does not answer, or refuses the
+ * Asks a cluster which one it is, with whatever rights the credentials have. Throws when it does not answer, or refuses the
  * credentials altogether; missing rights only make the evidence weaker. Where kube-system may not be read, the namespace
  * is compared with the source cluster's, so that the source is recognised under any address.
  */
@@ -17,21 +16,29 @@ export async function probeCluster(
   options: RequestOptions,
 ): Promise<ClusterEvidence> {
   const home = namespace ?? 'default';
-  const [kubeSystem, own, rootCa] = await Promise.all([
-    readable<KubeObject>(client, namespaces, undefined, 'kube-system', options),
-    readable<KubeObject>(client, namespaces, undefined, home, options),
-    readable<PayloadObject>(client, configMaps, home, 'kube-root-ca.crt', options),
+  const [kubeSystemUid, uid] = await Promise.all([
+    namespaceUid(client, 'kube-system', options),
+    namespaceUid(client, home, options),
   ]);
-  const uid = own?.metadata.uid;
-  const weak = kubeSystem?.metadata.uid === undefined && uid !== undefined;
-  const certificate = rootCa?.data?.['ca.crt'];
+  const weak = kubeSystemUid === undefined && uid !== undefined;
   return {
-    kubeSystemUid: kubeSystem?.metadata.uid,
+    kubeSystemUid,
     namespace: uid === undefined ? undefined : { name: home, uid },
     sharesSourceNamespace: weak ? (await askSource(sourceNamespaceUid, home)) === uid : undefined,
-    rootCaHash:
-      certificate === undefined ? undefined : createHash('sha256').update(certificate).digest('hex'),
   };
+}
+
+/**
+ * Whether the cluster still is the one that this evidence is of: one request. Throws as `probeCluster` does.
+ */
+export async function isStillCluster(
+  client: KubeClient,
+  { kubeSystemUid, namespace }: ClusterEvidence,
+  options: RequestOptions,
+): Promise<boolean> {
+  const [name, uid] =
+    kubeSystemUid === undefined ? [namespace?.name, namespace?.uid] : ['kube-system', kubeSystemUid];
+  return name !== undefined && (await namespaceUid(client, name, options)) === uid;
 }
 
 /** The source cluster could not be asked, with which the target has to be compared. It says nothing of the target. */
@@ -50,16 +57,18 @@ async function askSource<T>(ask: (namespace: string) => Promise<T>, namespace: s
   }
 }
 
-/** The object, or undefined where it does not exist or may not be read. */
-async function readable<T extends KubeObject>(
+/** The namespace's uid, or undefined where it does not exist or may not be read. */
+async function namespaceUid(
   client: KubeClient,
-  resource: Resource,
-  namespace: string | undefined,
   name: string,
   options: RequestOptions,
-): Promise<T | undefined> {
+): Promise<string | undefined> {
   try {
-    return await client.get<T>(resource, namespace, name, options);
+    const namespace = await client.get<KubeObject>(namespaces, undefined, name, {
+      ...options,
+      shape: 'metadata',
+    });
+    return namespace.metadata.uid;
   } catch (error) {
     if (isApiError(error, 'Forbidden', 'NotFound', 'NamespaceNotFound', 'NamespaceTerminating')) {
       return undefined;

@@ -29,8 +29,14 @@ export interface CopyRecord {
   readonly origin: Origin | undefined;
   /** Our labels are on it with their right values. */
   readonly labelled: boolean;
-  /** Stamp of the content that stands there (see `contentStamp`); undefined while only metadata was seen. */
+  /** Stamp of its content (see `contentStamp`); undefined while only metadata was seen. */
   readonly stamp: string | undefined;
+  /** It was in a first list of metadata, and its content is going to be read in the background. */
+  readonly unverified: boolean;
+  /** Version of the source whose content it was found equal to; undefined where that was not compared. */
+  readonly inSyncWith: string | undefined;
+  /** It is being deleted, and finalizers hold it. */
+  readonly terminating: boolean;
   /** Undefined where nobody added anything, which is nearly always. */
   readonly additions: Additions | undefined;
 }
@@ -44,10 +50,10 @@ export interface CopyReading {
 
 /** The record of an object that was read whole. */
 export function recordOfObject(kind: SyncedKind, object: PayloadObject, reading: CopyReading): CopyRecord {
-  const record = recordOfMetadata(object.metadata, reading);
+  const given = parseOrigin(object.metadata.annotations?.[reading.keys.origin]) ?? {};
   return {
-    ...record,
-    stamp: contentStamp(reading.stampKey, contentOfCopy(kind, object, record.origin ?? {})),
+    ...recordOfMetadata(object.metadata, reading),
+    stamp: contentStamp(reading.stampKey, contentOfCopy(kind, object, given)),
   };
 }
 
@@ -64,11 +70,19 @@ export function recordOfMetadata(meta: ObjectMeta, { keys, cluster }: CopyReadin
     uid: meta.uid ?? '',
     resourceVersion: meta.resourceVersion ?? '',
     ownership,
-    origin,
+    origin: origin === undefined ? undefined : withoutGivenNames(origin),
     labelled: origin !== undefined && hasOriginLabels(meta, origin, keys, cluster),
     stamp: undefined,
+    unverified: false,
+    inSyncWith: undefined,
+    terminating: meta.deletionTimestamp !== undefined,
     additions: ownership === 'foreign' ? undefined : additionsOf(meta, origin, ownership, keys),
   };
+}
+
+/** The names that the source gave are needed to tell additions and content apart, and not remembered. */
+function withoutGivenNames({ labels: _labels, annotations: _annotations, ...origin }: Origin): Origin {
+  return origin;
 }
 
 function hasOriginLabels(meta: ObjectMeta, origin: Origin, keys: Keys, cluster: SourceCluster): boolean {

@@ -1,10 +1,15 @@
 import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
 import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
 import { type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
-import { type CopyReading, type CopyRecord, recordOfMetadata, recordOfObject } from '../copy/copy-record.ts';
+import {
+  type CopyReading,
+  type CopyRecord,
+  isIntact,
+  recordOfMetadata,
+  recordOfObject,
+} from '../copy/copy-record.ts';
 import type { Standing } from '../reconcile/facts.ts';
 import { type SourceKey, sourceKey } from '../source/source-record.ts';
-import { ToldVersions } from './told-versions.ts';
 
 interface Entry {
   readonly target: TargetRef;
@@ -21,7 +26,7 @@ export class CopyIndex {
   /** The same copies by the source that their origin names. */
   readonly #bySource = new Map<SourceKey, Set<TargetKey>>();
   readonly #covered = new Map<SyncedKindName, Set<string | undefined>>();
-  readonly #told = new ToldVersions();
+  readonly #requests = new Map<TargetKey, RequestUnderWay>();
 
   constructor(reading: CopyReading) {
     this.#reading = reading;
@@ -40,15 +45,23 @@ export class CopyIndex {
     return this.isCovered(target.kind, target.namespace) ? 'absent' : 'unlisted';
   }
 
+  /** True once a list of this kind was finished. */
+  isListed(kind: SyncedKindName): boolean {
+    return (this.#covered.get(kind)?.size ?? 0) > 0;
+  }
+
   /** True once a finished list has told all copies of this kind in this namespace. */
   isCovered(kind: SyncedKindName, namespace: string): boolean {
     const scopes = this.#covered.get(kind);
     return scopes !== undefined && (scopes.has(undefined) || scopes.has(namespace));
   }
 
-  *targets(): Iterable<TargetRef> {
+  /** The copies of a kind. */
+  *targets(kind: SyncedKindName): Iterable<TargetRef> {
     for (const { target } of this.#entries.values()) {
-      yield target;
+      if (target.kind === kind) {
+        yield target;
+      }
     }
   }
 
@@ -66,16 +79,44 @@ export class CopyIndex {
     yield* this.#entries.values();
   }
 
-  /** The record of an object as listed, or undefined when it is nobody's whom we care about. */
-  project(kind: SyncedKindName, object: PayloadObject, whole: boolean): Entry | undefined {
-    const { namespace, name } = object.metadata;
+  /** The record of an object of which metadata was listed, or undefined when it is nobody's whom we care about. */
+  project(kind: SyncedKindName, { metadata }: KubeObject, unverified = false): Entry | undefined {
+    const { namespace, name } = metadata;
     if (namespace === undefined) {
       return undefined;
     }
-    const record = whole
-      ? recordOfObject(syncedKind(kind), object, this.#reading)
-      : recordOfMetadata(object.metadata, this.#reading);
-    return record.ownership === 'foreign' ? undefined : { target: { kind, namespace, name }, record };
+    const record = recordOfMetadata(metadata, this.#reading);
+    return record.ownership === 'foreign'
+      ? undefined
+      : { target: { kind, namespace, name }, record: { ...record, unverified } };
+  }
+
+  /**
+   * Takes an object that was read whole in the background. Yields the target when its content is not what it was given. Another
+   * version than the known one is left: an event tells of it.
+   */
+  verify(kind: SyncedKindName, object: PayloadObject): TargetRef | undefined {
+    const { namespace, name, uid, resourceVersion } = object.metadata;
+    if (namespace === undefined) {
+      return undefined;
+    }
+    const target = { kind, namespace, name };
+    const known = this.#entries.get(targetKey(target))?.record;
+    if (known?.unverified !== true || known.uid !== uid || known.resourceVersion !== resourceVersion) {
+      return undefined;
+    }
+    return isIntact(this.learn(target, object)) ? undefined : target;
+  }
+
+  /** Gives up on reading the rest of a scope in the background; yields the targets that have to be read one by one. */
+  unverified(kind: SyncedKindName, namespace: string | undefined): readonly TargetRef[] {
+    const left = [...this.#entries.values()].filter(
+      ({ target, record }) => record.unverified && isIn(target, kind, namespace),
+    );
+    for (const { target, record } of left) {
+      this.#set(targetKey(target), { target, record: { ...record, unverified: false } });
+    }
+    return left.map(({ target }) => target);
   }
 
   /**
@@ -89,11 +130,14 @@ export class CopyIndex {
     listed: readonly Entry[],
     resourceVersion: string,
   ): readonly TargetRef[] {
-    this.#told.forget(kind, namespace);
-    this.#told.tell(kind, namespace, resourceVersion);
+    for (const request of this.#requests.values()) {
+      if (isIn(request.target, kind, namespace)) {
+        request.sawEvent(resourceVersion);
+      }
+    }
     const before = new Map<TargetKey, Entry>();
     for (const [key, entry] of this.#entries) {
-      if (entry.target.kind === kind && (namespace === undefined || entry.target.namespace === namespace)) {
+      if (isIn(entry.target, kind, namespace)) {
         before.set(key, entry);
         this.#delete(key);
       }
@@ -105,11 +149,7 @@ export class CopyIndex {
       const key = targetKey(entry.target);
       const known = before.get(key);
       before.delete(key);
-      if (
-        known !== undefined &&
-        isSameVersion(known.record, entry.record) &&
-        known.record.stamp !== undefined
-      ) {
+      if (known !== undefined && isSameVersion(known.record, entry.record)) {
         this.#set(key, known);
         continue;
       }
@@ -122,7 +162,6 @@ export class CopyIndex {
   /** Forgets that a scope was listed, and all that was known of it: unknown is not absent. */
   uncover(kind: SyncedKindName, namespace: string | undefined): void {
     this.#covered.get(kind)?.delete(namespace);
-    this.#told.forget(kind, namespace);
     for (const [key, { target }] of this.#entries) {
       if (target.kind === kind && !this.isCovered(kind, target.namespace)) {
         this.#delete(key);
@@ -142,9 +181,9 @@ export class CopyIndex {
     if (namespace === undefined) {
       return undefined;
     }
-    this.#told.tell(kind, namespace, resourceVersion);
     const target = { kind, namespace, name };
     const key = targetKey(target);
+    this.#requests.get(key)?.sawEvent(resourceVersion);
     const known = this.#entries.get(key);
     if (known !== undefined && !isNewer(resourceVersion, known.record.resourceVersion)) {
       // A delete carries the version of the deletion: an older one is about a predecessor of this name.
@@ -157,7 +196,7 @@ export class CopyIndex {
       this.#delete(key);
       return target;
     }
-    const entry = this.project(kind, event.object, false);
+    const entry = this.project(kind, event.object);
     if (entry === undefined) {
       this.#delete(key);
       return target;
@@ -167,12 +206,44 @@ export class CopyIndex {
   }
 
   /**
-   * Takes an object that was read or written whole; yields its record, also when it is not kept: a foreign one, or an
-   * answer that events have overtaken on its way.
+   * Runs a request about one object and takes its answer: the object, or undefined where there is none. Yields the
+   * object's record, also when it is not kept: a foreign one, or an answer that events have overtaken on its way.
+   * There must be one request at a time on an object.
    */
-  learn(kind: SyncedKindName, target: TargetRef, object: PayloadObject): CopyRecord {
-    const record = recordOfObject(syncedKind(kind), object, this.#reading);
-    if (this.#isOvertaken(kind, target, object)) {
+  async during(
+    target: TargetRef,
+    request: () => Promise<PayloadObject | undefined>,
+  ): Promise<CopyRecord | 'absent'> {
+    const key = targetKey(target);
+    const underWay = new RequestUnderWay(target);
+    const before = this.#entries.get(key)?.record.uid;
+    this.#requests.set(key, underWay);
+    try {
+      const object = await request();
+      if (object !== undefined) {
+        return this.learn(target, object, underWay);
+      }
+      this.forget(target, before);
+      return 'absent';
+    } finally {
+      this.#requests.delete(key);
+    }
+  }
+
+  /** The copy was found equal to its source at this version. Dropped where the copy is no longer the one that was compared. */
+  noteInSync(target: TargetRef, { uid, resourceVersion }: CopyRecord, sourceVersion: string): void {
+    const key = targetKey(target);
+    const entry = this.#entries.get(key);
+    if (entry?.record.uid === uid && entry.record.resourceVersion === resourceVersion) {
+      this.#set(key, { target, record: { ...entry.record, inSyncWith: sourceVersion } });
+    }
+  }
+
+  /** Takes an object that was read whole, or written, while `request` was under way; yields its record. */
+  learn(target: TargetRef, object: PayloadObject, request?: RequestUnderWay): CopyRecord {
+    const record = recordOfObject(syncedKind(target.kind), object, this.#reading);
+    const known = this.#entries.get(targetKey(target))?.record.resourceVersion ?? request?.newest;
+    if (Number(known) > Number(record.resourceVersion)) {
       return record;
     }
     if (record.ownership === 'foreign') {
@@ -192,20 +263,6 @@ export class CopyIndex {
     if (this.#entries.get(key)?.record.uid === uid) {
       this.#delete(key);
     }
-  }
-
-  /**
-   * True where later knowledge than this answer has come in: a newer version of the object, or events past its version
-   * that left nothing standing. Events tell labelled objects only.
-   */
-  #isOvertaken(kind: SyncedKindName, target: TargetRef, { metadata }: PayloadObject): boolean {
-    const known = this.#entries.get(targetKey(target))?.record.resourceVersion;
-    const version = Number(metadata.resourceVersion);
-    if (known !== undefined) {
-      return Number(known) > version;
-    }
-    const labelled = metadata.labels?.[this.#reading.keys.originCluster] !== undefined;
-    return labelled && this.#told.upTo(kind, target.namespace) >= version;
   }
 
   #set(key: TargetKey, entry: Entry): void {
@@ -230,6 +287,27 @@ export class CopyIndex {
       }
     }
   }
+}
+
+/** A request about one object, and the newest version that events told of the object since it was sent. */
+class RequestUnderWay {
+  readonly target: TargetRef;
+  newest: string | undefined;
+
+  constructor(target: TargetRef) {
+    this.target = target;
+  }
+
+  sawEvent(resourceVersion: string | undefined): void {
+    if (this.newest === undefined || isNewer(resourceVersion, this.newest)) {
+      this.newest = resourceVersion;
+    }
+  }
+}
+
+/** Whether a target belongs to a scope; namespace undefined: all namespaces. */
+function isIn(target: TargetRef, kind: SyncedKindName, namespace: string | undefined): boolean {
+  return target.kind === kind && (namespace === undefined || target.namespace === namespace);
 }
 
 function sourceOf({ target, record }: Entry): SourceKey | undefined {

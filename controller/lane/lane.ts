@@ -1,33 +1,38 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import { isApiError, TransportError } from '../../shared/kube/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { syncedKinds } from '../../shared/synced-kind.ts';
-import { parseTargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
+import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
+import { parseTargetKey, type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { ContextLink, LinkState } from '../contexts/context-link.ts';
 import type { CopyReading } from '../copy/copy-record.ts';
-import { WorkQueue } from '../queue/work-queue.ts';
 import { TargetWriter } from '../reconcile/act.ts';
-import type { Outcome, Pass } from '../reconcile/outcome.ts';
+import type { Pass } from '../reconcile/outcome.ts';
 import { Reconciler, type ReconcilerOptions } from '../reconcile/reconciler.ts';
-import { retryDelayMs } from '../reconcile/retry.ts';
+import { obstacleOf, retryDelayMs } from '../reconcile/retry.ts';
+import { SourceReadError } from '../source/source-reader.ts';
 import { Contention } from './contention.ts';
 import { CopyIndex } from './copy-index.ts';
 import { DeletionFuse } from './deletion-fuse.ts';
+import { Obstacles } from './obstacles.ts';
+import type { PassResult, ScheduledLane, Scheduler } from './scheduler.ts';
 import { byPreference, TargetWatch } from './target-watch.ts';
+import type { Verification } from './verification.ts';
+import { type Priority, WorkQueue } from './work-queue.ts';
 
-/** Passes under way at a time for one cluster; more in flight do not make a small API server faster (measured with a bare loop). */
-const concurrency = 32;
 /** Milliseconds of pause after a 429 without Retry-After: one second, as client-go assumes. */
 const defaultPauseMs = 1_000;
 /**
- * Milliseconds between two rounds over everything, for what no event told: a list of metadata, and passes that cost
- * no request where the copy is level. A cluster restored to an older state shows it in no watch.
+ * Milliseconds between two rounds over everything, for what no event showed: a list of metadata, and passes that cost
+ * no request where the copy is in sync. A cluster restored to an older state shows it in no watch.
  */
-const resyncMs = 10 * 60_000;
+const resyncMs = 30 * 60_000;
 
-/** Where a lane tells what happens. */
+const kindNames = syncedKinds.map(({ name }) => name);
+
+/** What a lane reports. */
 export interface LaneObserver {
-  passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number): void;
+  /** `repeats`: other objects failed for the same reason before. */
+  passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number, repeats: boolean): void;
   taken(lane: Lane, waitedMs: number): void;
   retried(lane: Lane): void;
 }
@@ -40,11 +45,13 @@ export interface LaneOptions
   /** Identity of the target cluster. */
   readonly cluster: string;
   readonly reading: CopyReading;
+  readonly scheduler: Scheduler;
+  readonly verification: Verification;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly observer: LaneObserver;
-  /** Told every source version that a copy of ours records when this cluster is listed for the first time. */
+  /** Called with every source version that a copy of ours records when this cluster is listed for the first time. */
   readonly noteRecordedVersion: (resourceVersion: string) => void;
   /** No new work begins once it aborts. */
   readonly signal: AbortSignal;
@@ -53,9 +60,9 @@ export interface LaneOptions
 }
 
 /**
- * All work for one target cluster: its copies, its queue, its workers. Nothing that happens here delays another lane.
+ * All work for one target cluster: its copies, its queue, its watches. Nothing that happens here delays another lane.
  */
-export class Lane {
+export class Lane implements ScheduledLane {
   readonly cluster: string;
   readonly index: CopyIndex;
   readonly fuse = new DeletionFuse();
@@ -63,19 +70,24 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #reconciler: Reconciler;
   readonly #watches: readonly TargetWatch[];
+  readonly #obstacles = new Obstacles();
   readonly #states = new Map<ContextLink, LinkState>();
+  /** Keys that wait for a context to say which cluster it is. */
+  readonly #unidentified = new Set<TargetKey>();
+  /** Kinds whose next walk over everything is still to come. */
+  readonly #unsynced = new Set<SyncedKindName>();
   readonly #stop = new AbortController();
   #links: readonly ContextLink[] = [];
   #pausedUntil = 0;
-  #active = 0;
   #idle: (() => void) | undefined;
 
   constructor(options: LaneOptions) {
+    const { clock, scheduler } = options;
     this.cluster = options.cluster;
     this.#options = options;
     this.index = new CopyIndex(options.reading);
-    this.queue = new WorkQueue(options.clock, () => {
-      this.#pump();
+    this.queue = new WorkQueue(clock, (priority) => {
+      scheduler.wake(this, priority);
     });
     const signal = AbortSignal.any([options.signal, this.#stop.signal]);
     this.#reconciler = new Reconciler({
@@ -83,7 +95,7 @@ export class Lane {
       index: this.index,
       writer: new TargetWriter({ ...options.reading, index: this.index, signal: options.abandon }),
       fuse: this.fuse,
-      contention: new Contention(options.clock),
+      contention: new Contention(clock),
       linksFor: (target, context) => this.#linksFor(target, context),
     });
     this.#watches = syncedKinds.map(
@@ -94,61 +106,75 @@ export class Lane {
           index: this.index,
           keys: options.reading.keys,
           signal,
-          claimedNamespaces: (name) => this.#claimedNamespaces(name),
+          claimedNamespaces: () => options.claims.namespacesOf(this.cluster, kind.name),
           onChanged: (targets) => {
             this.enqueue(targets);
           },
           onListed: (first) => {
-            this.#listed(first);
+            this.#listed(kind.name, first);
+          },
+          onListFailing: () => {
+            // Whoever waits for the list is told why.
+            this.enqueue(options.claims.targetsOf(this.cluster, kind.name), 'later');
           },
         }),
     );
+    scheduler.add(this);
   }
 
   get links(): readonly ContextLink[] {
     return this.#links;
   }
 
-  /** At least one way to the cluster works. */
-  get reachable(): boolean {
-    return this.#links.some(({ state }) => state === 'up');
+  /** Why the copies in the namespace of a target cannot be listed; undefined while they can, or it is not known yet. */
+  listFailure({ kind, namespace }: TargetRef): unknown {
+    return this.#watchOf(kind)?.listFailure(namespace);
   }
 
-  /** True when the copies of a namespace cannot be listed for want of rights. */
-  isForbidden(target: TargetRef): boolean {
-    return this.#watches[target.kind === 'ConfigMap' ? 0 : 1]?.isForbidden(target.namespace) === true;
+  /** Watches whose lists fail at present. */
+  get failingLists(): number {
+    return this.#watches.reduce((sum, watch) => sum + watch.failingLists, 0);
   }
 
-  enqueue(targets: Iterable<TargetRef>): void {
+  enqueue(targets: Iterable<TargetRef>, priority: Priority = 'live'): void {
     for (const target of targets) {
-      this.queue.add(targetKey(target));
+      this.queue.add(targetKey(target), priority);
     }
   }
 
-  /** Looks at everything that is claimed here and everything that stands here. */
-  resync(): void {
+  /** Looks at everything that is claimed here and everything that exists here, of these kinds, as far as they are listed. */
+  resync(kinds: readonly SyncedKindName[] = kindNames): void {
     this.fuse.begin(this.index.size, this.#options.clock.monotonic());
-    this.enqueue(this.#options.claims.targetsOf(this.cluster));
-    this.enqueue(this.index.targets());
-  }
-
-  /** Looks at the copies that nobody asks for. */
-  enqueueUnclaimed(): void {
-    const { claims } = this.#options;
-    this.enqueue(
-      [...this.index.targets()].filter((target) => claims.claimsOn(this.cluster, target).length === 0),
-    );
-  }
-
-  /** Sees to it that the namespace of a newly claimed object is watched. */
-  watchNamespaceOf(target: TargetRef): void {
-    if (!this.index.isCovered(target.kind, target.namespace)) {
-      this.#adjustWatches();
+    for (const kind of kinds) {
+      this.#unsynced.add(kind);
     }
+    this.queue.addAll(() => {
+      const listed = [...this.#unsynced].filter((kind) => this.index.isListed(kind));
+      this.#unsynced.clear();
+      return this.#everything(listed);
+    });
   }
 
-  /** Takes the present links. A way that works again brings everything level. */
+  /** Looks at the copies that waited for a context to say which cluster it is. */
+  contextsIdentified(): void {
+    for (const key of this.#unidentified) {
+      this.queue.add(key, 'later');
+    }
+    this.#unidentified.clear();
+  }
+
+  /** Makes sure that the namespace of a newly claimed object is watched. */
+  watchNamespaceOf(target: TargetRef): void {
+    this.#watchOf(target.kind)?.watchNamespace(target.namespace);
+  }
+
+  /** Takes the present links. A link that works again brings everything in sync. */
   useLinks(links: readonly ContextLink[]): void {
+    const unchanged =
+      links.length === this.#links.length && links.every((link) => this.#states.get(link) === link.state);
+    if (unchanged) {
+      return;
+    }
     const back = links.filter((link) => link.state === 'up' && this.#states.get(link) !== 'up');
     const recovered = back.some((link) => this.#states.get(link) === 'down');
     this.#links = links;
@@ -156,9 +182,9 @@ export class Lane {
     for (const link of links) {
       this.#states.set(link, link.state);
     }
-    this.#adjustWatches();
-    if (recovered) {
-      for (const watch of this.#watches) {
+    for (const watch of this.#watches) {
+      watch.adjust(links);
+      if (recovered) {
         // A stream that outlived an outage may be dead without a word; what it missed must not be waited for.
         watch.relist();
         watch.wake();
@@ -169,15 +195,9 @@ export class Lane {
     }
   }
 
-  #adjustWatches(): void {
-    for (const watch of this.#watches) {
-      watch.adjust(this.#links);
-    }
-  }
-
   /** Runs until the signal aborts or the lane is closed; then waits for the passes under way. */
   async run(): Promise<void> {
-    const { clock, random, signal } = this.#options;
+    const { clock, random, signal, scheduler } = this.#options;
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
     while (!stopped.aborted) {
       await clock.sleep(resyncMs * (0.9 + 0.2 * random()), stopped);
@@ -185,24 +205,58 @@ export class Lane {
         for (const watch of this.#watches) {
           watch.relist();
         }
-        this.resync();
       }
     }
     this.queue.clear();
     await Promise.all(this.#watches.map((watch) => watch.close()));
-    if (this.#active > 0) {
+    if (this.queue.active > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
       });
     }
+    scheduler.remove(this);
   }
 
-  /** Ends the lane: its cluster is no longer reached by any context. */
+  /** Ends the lane: its cluster is no longer reached through any context. */
   close(): void {
     this.#stop.abort();
   }
 
-  #listed(first: boolean): void {
+  begin(priority: Priority, ended: (result: PassResult) => void): boolean {
+    const { clock, observer } = this.#options;
+    if (this.#stopped() || clock.monotonic() < this.#pausedUntil) {
+      return false;
+    }
+    const next = this.queue.take(priority);
+    if (next === undefined) {
+      return false;
+    }
+    observer.taken(this, next.waitedMs);
+    // Reconciling never rejects, and what follows it must not: a failure here is a bug that ends the process.
+    void this.#work(next.key, ended);
+    return true;
+  }
+
+  /** What exists and is not claimed comes last: what is claimed is wanted. */
+  *#everything(kinds: readonly SyncedKindName[]): Generator<TargetKey> {
+    const { claims } = this.#options;
+    for (const kind of kinds) {
+      for (const target of claims.targetsOf(this.cluster, kind)) {
+        yield targetKey(target);
+      }
+      for (const target of this.index.targets(kind)) {
+        if (claims.on(this.cluster, target).length === 0) {
+          yield targetKey(target);
+        }
+      }
+    }
+  }
+
+  #watchOf(kind: SyncedKindName): TargetWatch | undefined {
+    return this.#watches[kindNames.indexOf(kind)];
+  }
+
+  #listed(kind: SyncedKindName, first: boolean): void {
     if (first) {
       for (const { record } of this.index.entries()) {
         if (record.ownership === 'ours') {
@@ -210,7 +264,7 @@ export class Lane {
         }
       }
     }
-    this.resync();
+    this.resync([kind]);
   }
 
   #linksFor(target: TargetRef, context: string | undefined): readonly ContextLink[] {
@@ -218,72 +272,86 @@ export class Lane {
     return usable.toSorted((left, right) => Number(right.name === context) - Number(left.name === context));
   }
 
-  #claimedNamespaces(kind: string): ReadonlySet<string> {
-    const targets = [...this.#options.claims.targetsOf(this.cluster)];
-    return new Set(targets.filter((target) => target.kind === kind).map(({ namespace }) => namespace));
-  }
-
-  #pump(): void {
+  async #work(key: TargetKey, ended: (result: PassResult) => void): Promise<void> {
     const { clock, observer } = this.#options;
-    while (!this.#stopped() && this.#active < concurrency && clock.monotonic() >= this.#pausedUntil) {
-      const next = this.queue.take();
-      if (next === undefined) {
-        return;
-      }
-      observer.taken(this, next.waitedMs);
-      this.#active += 1;
-      // Reconciling never rejects, and what follows it must not: a failure here is a bug that ends the process.
-      void this.#work(next.key);
-    }
-  }
-
-  async #work(key: string): Promise<void> {
-    const { clock, random, observer } = this.#options;
     const started = clock.monotonic();
     const target = parseTargetKey(key);
     const pass = await this.#reconciler.reconcile(target);
-    const aborted = this.#stopped();
-    if (!aborted) {
-      this.#afterFailure(pass.outcome, pass.winner?.context);
-      const delayMs = retryDelayMs(pass.outcome, this.queue.failures(key), random);
-      if (delayMs === undefined) {
-        this.queue.succeeded(key);
-      } else {
-        this.queue.failed(key);
-        observer.retried(this);
-      }
+    if (!this.#stopped()) {
+      const repeats = this.#afterPass(key, target, pass);
+      observer.passed(this, target, pass, clock.monotonic() - started, repeats);
+    } else {
       this.queue.done(key);
-      if (delayMs !== undefined) {
-        this.queue.addAfter(key, delayMs);
-      }
-      observer.passed(this, target, pass, clock.monotonic() - started);
+      this.queue.clear();
     }
-    this.#active -= 1;
-    if (this.#active === 0) {
+    if (this.queue.active === 0) {
       this.#idle?.();
     }
-    this.#pump();
+    ended({ wrote: pass.outcome.kind === 'written' });
   }
 
-  #afterFailure(outcome: Outcome, context: string | undefined): void {
-    const { clock } = this.#options;
-    if (outcome.kind !== 'failed') {
+  /** Decides when the key is looked at again. Yields true when the pass failed as those of other keys did. */
+  #afterPass(key: TargetKey, target: TargetRef, { outcome, winner }: Pass): boolean {
+    const { random, observer } = this.#options;
+    if (outcome.kind === 'failed') {
+      this.#afterFailure(outcome.error, winner?.context);
+    }
+    if (outcome.kind === 'waiting' && outcome.reason === 'ContextUnidentified') {
+      this.#unidentified.add(key);
+    }
+    const { role, freed } = this.#obstacles.passed(key, obstacleOf(outcome, target));
+    const failures = this.queue.failures(key);
+    const delayMs = retryDelayMs(outcome, failures, random, role);
+    if (delayMs === undefined) {
+      this.queue.succeeded(key);
+    } else {
+      this.queue.failed(key);
+      observer.retried(this);
+    }
+    this.queue.done(key);
+    if (delayMs !== undefined) {
+      this.queue.addAfter(key, delayMs);
+    }
+    for (const other of freed) {
+      this.queue.add(other, 'later');
+    }
+    return role === 'waits' || failures > 0;
+  }
+
+  #afterFailure(error: unknown, context: string | undefined): void {
+    const { scheduler } = this.#options;
+    if (error instanceof SourceReadError) {
+      if (isApiError(error.cause, 'TooManyRequests')) {
+        scheduler.pause(error.cause.retryAfterMs ?? defaultPauseMs);
+      }
       return;
     }
-    if (outcome.error instanceof TransportError || isApiError(outcome.error, 'Unauthorized', 'ServerError')) {
+    if (error instanceof TransportError || isApiError(error, 'Unauthorized', 'ServerError')) {
       for (const link of this.#links) {
         if (context === undefined || link.name === context) {
           link.suspect();
         }
       }
     }
-    if (isApiError(outcome.error, 'TooManyRequests')) {
-      const pauseMs = outcome.error.retryAfterMs ?? defaultPauseMs;
-      this.#pausedUntil = clock.monotonic() + pauseMs;
-      clock.schedule(pauseMs, () => {
-        this.#pump();
-      });
+    if (isApiError(error, 'TooManyRequests')) {
+      this.#pause(error.retryAfterMs ?? defaultPauseMs);
     }
+  }
+
+  /** Begins no pass for this many milliseconds. A shorter pause does not end a longer one. */
+  #pause(ms: number): void {
+    const { clock, scheduler } = this.#options;
+    this.#pausedUntil = Math.max(this.#pausedUntil, clock.monotonic() + ms);
+    clock.schedule(ms, () => {
+      const leftMs = this.#pausedUntil - clock.monotonic();
+      // A timer can fire a little early.
+      if (leftMs > 0) {
+        this.#pause(leftMs);
+      } else {
+        scheduler.wake(this, 'live');
+        scheduler.wake(this, 'later');
+      }
+    });
   }
 
   #stopped(): boolean {

@@ -1,19 +1,15 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Keys } from '../../shared/keys.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
-import type { PayloadObject } from '../../shared/kube/object.ts';
+import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
+import { errorFields } from '../../shared/log/error-fields.ts';
 import { Reflector } from '../../shared/kube/reflector.ts';
-import type { Logger } from '../../shared/logger.ts';
+import type { LogFields, Logger } from '../../shared/logger.ts';
 import type { SyncedKind } from '../../shared/synced-kind.ts';
 import type { TargetRef } from '../claims/target-ref.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { CopyIndex } from './copy-index.ts';
-
-/**
- * A page of whole copies. The largest Secrets are 1.4 MB of JSON each, so that even a page of nothing else stays under
- * the 128 MiB that a connection takes as one answer.
- */
-const pageSize = 80;
+import type { Verification } from './verification.ts';
 
 export interface TargetScopeOptions {
   readonly kind: SyncedKind;
@@ -22,6 +18,7 @@ export interface TargetScopeOptions {
   readonly link: ContextLink;
   readonly index: CopyIndex;
   readonly keys: Keys;
+  readonly verification: Verification;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -29,47 +26,55 @@ export interface TargetScopeOptions {
   readonly onChanged: (targets: readonly TargetRef[]) => void;
   /** A list was finished: the whole scope is known now. `first`: it is the first of this scope. */
   readonly onListed: (first: boolean) => void;
-  /** The credentials may not list here. */
+  /** The credentials may not list all namespaces. */
   readonly onForbidden: (scope: TargetScope) => void;
+  /** Lists began to fail. */
+  readonly onListFailing: () => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * The copies of one kind in one namespace, or all namespaces, of a target cluster, seen by way of one context. The
- * first list is whole, so that contents are known; what follows is metadata.
+ * The copies of one kind in one namespace, or all namespaces, of a target cluster, seen through one context. Lists and
+ * watches are of metadata; after the first list, contents are read in the background.
  */
 export class TargetScope {
   readonly namespace: string | undefined;
   readonly link: ContextLink;
   readonly #options: TargetScopeOptions;
   readonly #stop = new AbortController();
-  readonly #reflector: Reflector<PayloadObject, NonNullable<ReturnType<CopyIndex['project']>>>;
-  #forbidden = false;
+  readonly #signal: AbortSignal;
+  readonly #reflector: Reflector<KubeObject, NonNullable<ReturnType<CopyIndex['project']>>>;
+  #failure: unknown;
+  #failures = 0;
   #ended: Promise<void> | undefined;
+  #verified: Promise<void> | undefined;
 
   constructor(options: TargetScopeOptions) {
     this.namespace = options.namespace;
     this.link = options.link;
     this.#options = options;
     const { kind, index, link, keys, clock, random, logger } = options;
-    let listedWhole = false;
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     this.#reflector = new Reflector({
       client: link.client,
       resource: kind.resource,
       namespace: options.namespace,
       labelSelector: keys.originCluster,
-      firstListShape: 'full',
+      firstListShape: 'metadata',
       shape: 'metadata',
-      pageSize,
       clock,
       random,
       logger: logger.with({ context: link.name, kind: kind.name }),
       handler: {
-        project: (object) => index.project(kind.name, object, !listedWhole),
+        project: (object) => index.project(kind.name, object, !this.#reflector.synced),
         replaced: (items, { first, resourceVersion }) => {
-          listedWhole = true;
-          this.#forbidden = false;
-          options.onChanged(index.replace(kind.name, options.namespace, items, resourceVersion));
+          this.#listed();
+          const changed = index.replace(kind.name, options.namespace, items, resourceVersion);
+          if (first) {
+            this.#verified = this.#verify(items.length);
+          } else {
+            options.onChanged(changed);
+          }
           options.onListed(first);
         },
         event: (event) => {
@@ -78,11 +83,15 @@ export class TargetScope {
             options.onChanged([target]);
           }
         },
-        failed: (error) => {
-          if (isApiError(error, 'Forbidden')) {
-            this.#forbidden = true;
+        failed: (error, phase) => {
+          if (isApiError(error, 'Forbidden') && options.namespace === undefined) {
             options.onForbidden(this);
-          } else if (!isApiError(error, 'Gone')) {
+            return;
+          }
+          if (phase === 'list') {
+            this.#listFailed(error);
+          }
+          if (!isApiError(error, 'Forbidden', 'Gone', 'TooManyRequests')) {
             link.suspect();
           }
         },
@@ -90,13 +99,13 @@ export class TargetScope {
     });
   }
 
-  /** The last attempt to list was refused for want of rights. */
-  get forbidden(): boolean {
-    return this.#forbidden;
+  /** Why lists fail; undefined while they do not. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   start(): void {
-    this.#ended ??= this.#reflector.run(AbortSignal.any([this.#options.signal, this.#stop.signal]));
+    this.#ended ??= this.#reflector.run(this.#signal);
   }
 
   /** Tries again at once: the cluster is known to answer. */
@@ -114,6 +123,55 @@ export class TargetScope {
     this.#stop.abort();
     // At once: a successor may list the same scope before the reflector's last request has ended.
     this.#options.index.uncover(this.#options.kind.name, this.namespace);
-    await this.#ended;
+    await Promise.all([this.#ended, this.#verified]);
+  }
+
+  #listed(): void {
+    if (this.#failure !== undefined) {
+      this.#options.logger.info('copies on a target cluster are listed again', this.#logFields());
+    }
+    this.#failure = undefined;
+    this.#failures = 0;
+  }
+
+  /** One failure is a hiccup, unless rights are missing. */
+  #listFailed(error: unknown): void {
+    const isFirst = this.#failure === undefined;
+    this.#failures += 1;
+    if (this.#failures > 1 || isApiError(error, 'Forbidden')) {
+      this.#failure = error;
+      if (isFirst) {
+        const { logger, onListFailing } = this.#options;
+        const fields = { ...this.#logFields(), ...errorFields(error) };
+        logger.warn('copies on a target cluster cannot be listed', fields);
+        onListFailing();
+      }
+    }
+  }
+
+  #logFields(): LogFields {
+    return { context: this.link.name, kind: this.#options.kind.name, namespace: this.namespace ?? 'all' };
+  }
+
+  async #verify(listed: number): Promise<void> {
+    const { kind, namespace, link, index, keys, verification, onChanged } = this.#options;
+    if (listed === 0) {
+      return;
+    }
+    const scope = {
+      client: link.client,
+      resource: kind.resource,
+      namespace,
+      labelSelector: keys.originCluster,
+      onObject: (object: PayloadObject): void => {
+        const drifted = index.verify(kind.name, object);
+        if (drifted !== undefined) {
+          onChanged([drifted]);
+        }
+      },
+    };
+    if (!(await verification.run(scope, this.#signal)) && !this.#signal.aborted) {
+      onChanged(index.unverified(kind.name, namespace));
+    }
   }
 }

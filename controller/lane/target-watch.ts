@@ -1,10 +1,9 @@
-import type { SyncedKindName } from '../../shared/synced-kind.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import { TargetScope, type TargetScopeOptions } from './target-scope.ts';
 
 export type TargetWatchOptions = Omit<TargetScopeOptions, 'namespace' | 'link' | 'onForbidden'> & {
   /** Namespaces that somebody claims an object in: what is watched where not all may be. */
-  readonly claimedNamespaces: (kind: SyncedKindName) => ReadonlySet<string>;
+  readonly claimedNamespaces: () => ReadonlySet<string>;
 };
 
 /**
@@ -23,9 +22,14 @@ export class TargetWatch {
     this.#options = options;
   }
 
-  /** True when nothing is known of a namespace because the rights to list it are missing. */
-  isForbidden(namespace: string): boolean {
-    return (this.#scopes.get(namespace) ?? this.#scopes.get(undefined))?.forbidden === true;
+  /** Why nothing is known of a namespace: the failure of its lists. */
+  listFailure(namespace: string): unknown {
+    return (this.#scopes.get(namespace) ?? this.#scopes.get(undefined))?.failure;
+  }
+
+  /** Scopes whose lists fail at present. */
+  get failingLists(): number {
+    return [...this.#scopes.values()].filter(({ failure }) => failure !== undefined).length;
   }
 
   /** Takes the present links of the cluster, and brings the scopes in line with them and with the claims. */
@@ -43,6 +47,13 @@ export class TargetWatch {
       if (!this.#scopes.has(namespace)) {
         this.#scopes.set(namespace, this.#start(namespace, link));
       }
+    }
+  }
+
+  /** Makes sure that a namespace is watched. */
+  watchNamespace(namespace: string): void {
+    if (!this.#scopes.has(undefined) && !this.#scopes.has(namespace)) {
+      this.adjust(this.#links);
     }
   }
 
@@ -74,7 +85,7 @@ export class TargetWatch {
       return new Map([[undefined, wide]]);
     }
     const bound = this.#links.flatMap(({ namespace }) => namespace ?? []);
-    const namespaces = new Set([...bound, ...this.#options.claimedNamespaces(this.#options.kind.name)]);
+    const namespaces = new Set([...bound, ...this.#options.claimedNamespaces()]);
     return new Map(
       [...namespaces].flatMap((namespace) => {
         const [link] = byPreference(this.#links, namespace);
@@ -97,7 +108,7 @@ export class TargetWatch {
       namespace,
       link,
       onForbidden: (refused) => {
-        if (refused.namespace === undefined && this.#scopes.get(undefined) === refused) {
+        if (this.#scopes.get(undefined) === refused) {
           this.#wideRefused.add(refused.link);
           this.#scopes.delete(undefined);
           this.#stop(refused);

@@ -12,8 +12,8 @@ export interface Problem {
 export interface Surroundings {
   /** Why the cluster of the claim's context does not answer, as a sentence. */
   readonly unreachable: string | undefined;
-  /** The rights to list the copies are missing. */
-  readonly listForbidden: boolean;
+  /** Why the copies cannot be listed; undefined while they can. */
+  readonly listFailure: unknown;
   /** The source whose copy stands there. */
   readonly winner: Claim | undefined;
 }
@@ -91,33 +91,52 @@ function problemOfRefusal(
 function problemOfWait(
   reason: Extract<Outcome, { kind: 'waiting' }>['reason'],
   claim: Claim,
-  { unreachable, listForbidden }: Surroundings,
+  { unreachable, listFailure }: Surroundings,
 ): Problem | 'unclear' {
   switch (reason) {
     case 'TargetUnreachable':
-      return unreachable === undefined
-        ? 'unclear'
-        : {
-            reason,
-            message: `The cluster of context "${claim.context}" cannot be reached: ${unreachable}. The copy follows as soon as it can.`,
-          };
+      return unreachableTarget(claim, unreachable);
     case 'TargetNotListed':
-      return listForbidden
-        ? {
-            reason: 'TargetForbidden',
-            message: `The credentials of context "${claim.context}" may not list and watch ${claim.target.kind}s; grant get, list, watch, create, update and delete in namespace "${claim.target.namespace}" at least.`,
-          }
-        : 'unclear';
+      return unreachable === undefined && listFailure !== undefined
+        ? failingList(claim, listFailure)
+        : unreachableTarget(claim, unreachable);
+    case 'CopyTerminating':
+      return {
+        reason,
+        message: `${place(claim)} is being deleted, and finalizers hold it. The copy is created again as soon as it is gone; remove the finalizers if whatever set them is.`,
+      };
     case 'Contested':
       return {
         reason,
         message: `Something in the cluster of context "${claim.context}" keeps changing ${claim.target.kind} ${claim.target.namespace}/${claim.target.name}, which is repaired less and less often now. Find out what it is, or take the context off the list.`,
       };
     case 'SourceChanging':
+    case 'ContextSettling':
     case 'ContextUnidentified':
     case 'Fuse':
       return 'unclear';
   }
+}
+
+function unreachableTarget({ context }: Claim, unreachable: string | undefined): Problem | 'unclear' {
+  return unreachable === undefined
+    ? 'unclear'
+    : {
+        reason: 'TargetUnreachable',
+        message: `The cluster of context "${context}" cannot be reached: ${unreachable}. The copy follows as soon as it can.`,
+      };
+}
+
+function failingList({ context, target }: Claim, failure: unknown): Problem {
+  return isApiError(failure, 'Forbidden')
+    ? {
+        reason: 'TargetForbidden',
+        message: `The credentials of context "${context}" may not list and watch ${target.kind}s; grant get, list, watch, create, update and delete in namespace "${target.namespace}" at least.`,
+      }
+    : {
+        reason: 'TargetListFailed',
+        message: `The copies in the cluster of context "${context}" cannot be listed (${isApiError(failure) ? `${failure.status} ${failure.reason}` : 'no usable answer'}), and nothing is written before they are; it is tried again.`,
+      };
 }
 
 function problemOfFailure(error: unknown, claim: Claim): Problem | 'unclear' {

@@ -1,3 +1,4 @@
+import type { Clock, Random } from '../../shared/clock.ts';
 import type { EventRecorder } from '../../shared/kube/event-recorder.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -10,6 +11,9 @@ import { type SourceKey, type SourceRecord, sourceKey } from '../source/source-r
 import type { ControllerMetrics } from './controller-metrics.ts';
 import { type Problem, problemOf } from './problem.ts';
 
+/** Milliseconds after which the Event of a standing problem is repeated; API servers keep an Event for an hour. */
+const repeatMs = 45 * 60_000;
+
 /** A problem of the list as a whole, beside those of its contexts. */
 const wholeList = '';
 
@@ -17,6 +21,10 @@ export interface ReporterOptions {
   readonly events: Pick<EventRecorder, 'record'>;
   readonly logger: Logger;
   readonly metrics: ControllerMetrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The source of a key, as it is now. */
+  readonly sourceOf: (key: SourceKey) => SourceRecord | undefined;
 }
 
 /**
@@ -50,14 +58,14 @@ export class Reporter implements LaneObserver {
     this.#options.metrics.retried(lane);
   }
 
-  passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number): void {
+  passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number, repeats: boolean): void {
     this.#options.metrics.passed(lane, pass, durationMs);
-    this.#log(lane, target, pass);
+    this.#log(lane, target, pass, repeats);
     for (const claim of pass.claims) {
       const link = lane.links.find(({ name }) => name === claim.context);
       const problem = problemOf(pass.outcome, claim, {
         unreachable: link?.problem,
-        listForbidden: lane.isForbidden(target),
+        listFailure: lane.listFailure(target),
         winner: pass.winner,
       });
       if (problem !== 'unclear' && !isShadowed(claim, pass)) {
@@ -67,11 +75,10 @@ export class Reporter implements LaneObserver {
   }
 
   /** Reports what is wrong with a source's list, and drops what was said of contexts that are no longer in it. */
-  resolved(resolution: Resolution): void {
-    if (resolution.settling) {
+  resolved(source: SourceRecord, { violations, asks, unidentified, settling }: Resolution): void {
+    if (settling) {
       return;
     }
-    const { source, violations, unavailable, claims } = resolution;
     this.#set(
       source,
       wholeList,
@@ -79,17 +86,38 @@ export class Reporter implements LaneObserver {
         ? undefined
         : { reason: 'InvalidSyncContexts', message: violations.map(({ message }) => message).join(' ') },
     );
-    // A context that is claimed by way of is judged by what happens there: a level copy has no problem.
-    const served = new Set(claims.map(({ context }) => context));
-    for (const { context, problem } of unavailable.filter((lost) => !served.has(lost.context))) {
-      served.add(context);
-      this.#set(source, context, unavailableContext(context, problem));
+    for (const { name, problem } of unidentified) {
+      if (problem !== undefined) {
+        this.#set(source, name, unavailableContext(name, problem));
+      }
     }
     // Dropped without a word: nothing was recovered where nothing is served any more.
     const standing = this.#problems.get(sourceKey(source));
-    for (const context of standing?.keys() ?? []) {
-      if (context !== wholeList && !served.has(context)) {
-        standing?.delete(context);
+    if (standing !== undefined) {
+      const served = new Set([...asks.map(({ context }) => context), ...unidentified.map(({ name }) => name)]);
+      for (const context of standing.keys()) {
+        if (context !== wholeList && !served.has(context)) {
+          standing.delete(context);
+        }
+      }
+    }
+  }
+
+  /**
+   * Repeats the Events of standing problems until the signal aborts: API servers drop Events after an hour, and a
+   * problem that lasts is to be seen by `kubectl describe`.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, sourceOf } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(repeatMs * (0.9 + 0.2 * random()), signal);
+      for (const [key, problems] of signal.aborted ? [] : this.#problems) {
+        const source = sourceOf(key);
+        if (source !== undefined) {
+          for (const { reason, message } of problems.values()) {
+            this.#event(source, 'Warning', reason, message);
+          }
+        }
       }
     }
   }
@@ -101,6 +129,10 @@ export class Reporter implements LaneObserver {
 
   #set(source: SourceRecord, scope: string, problem: Problem | undefined): void {
     const key = sourceKey(source);
+    if (this.#options.sourceOf(key)?.uid !== source.uid) {
+      // A pass that began before the source was gone.
+      return;
+    }
     const standing = this.#problems.get(key);
     const before = standing?.get(scope);
     if (before?.reason === problem?.reason && before?.message === problem?.message) {
@@ -135,7 +167,7 @@ export class Reporter implements LaneObserver {
     });
   }
 
-  #log(lane: Lane, target: TargetRef, { outcome, winner }: Pass): void {
+  #log(lane: Lane, target: TargetRef, { outcome, winner }: Pass, repeats: boolean): void {
     const fields = { cluster: lane.cluster, ...target, context: winner?.context };
     const { logger } = this.#options;
     switch (outcome.kind) {
@@ -143,7 +175,10 @@ export class Reporter implements LaneObserver {
         logger.debug('copy written', { ...fields, action: outcome.action, reason: outcome.reason });
         break;
       case 'failed':
-        logger.warn('pass over a copy failed', { ...fields, ...errorFields(outcome.error) });
+        logger[repeats ? 'debug' : 'warn']('pass over a copy failed', {
+          ...fields,
+          ...errorFields(outcome.error),
+        });
         break;
       case 'waiting':
         if (outcome.reason === 'Fuse') {

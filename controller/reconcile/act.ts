@@ -66,53 +66,43 @@ export class TargetWriter {
   ): Promise<WriteResult> {
     const { resource } = syncedKind(target.kind);
     try {
-      await client.delete(resource, target.namespace, target.name, {
-        preconditions: { uid: standing.uid, resourceVersion: standing.resourceVersion },
-        signal: this.#options.signal,
-      });
+      await this.#options.index.during(target, () =>
+        orAbsent(
+          client.delete<PayloadObject>(resource, target.namespace, target.name, {
+            preconditions: { uid: standing.uid, resourceVersion: standing.resourceVersion },
+            signal: this.#options.signal,
+          }),
+        ),
+      );
+      return 'done';
     } catch (error) {
       if (isApiError(error, 'Conflict')) {
         return { seen: await this.look(client, target) };
-      }
-      if (!isApiError(error, 'NotFound', 'NamespaceNotFound')) {
-        throw error;
-      }
-    }
-    this.#options.index.forget(target, standing.uid);
-    return 'done';
-  }
-
-  /** Reads what stands under the target's name; `absent` where the API server says so. */
-  async look(client: KubeClient, target: TargetRef): Promise<CopyRecord | 'absent'> {
-    const before = this.#options.index.standing(target);
-    try {
-      const object = await client.get<PayloadObject>(
-        syncedKind(target.kind).resource,
-        target.namespace,
-        target.name,
-        { signal: this.#options.signal },
-      );
-      return this.#options.index.learn(target.kind, target, object);
-    } catch (error) {
-      if (isApiError(error, 'NotFound', 'NamespaceNotFound')) {
-        this.#options.index.forget(target, typeof before === 'string' ? undefined : before.uid);
-        return 'absent';
       }
       throw error;
     }
   }
 
-  async #create(client: KubeClient, plan: CopyPlan): Promise<WriteResult> {
-    const stored = await client.create(plan.kind.resource, buildCopy(plan), { signal: this.#options.signal });
-    return this.#learn(plan, stored);
+  /** Reads what stands under the target's name; `absent` where the API server says so. */
+  async look(client: KubeClient, target: TargetRef): Promise<CopyRecord | 'absent'> {
+    const { index, signal } = this.#options;
+    const { resource } = syncedKind(target.kind);
+    return await index.during(target, () =>
+      orAbsent(client.get<PayloadObject>(resource, target.namespace, target.name, { signal })),
+    );
+  }
+
+  #create(client: KubeClient, plan: CopyPlan, copy = buildCopy(plan)): Promise<WriteResult> {
+    const { signal } = this.#options;
+    return this.#send(plan, () => client.create(plan.kind.resource, copy, { signal }));
   }
 
   async #update(client: KubeClient, plan: CopyPlan, standing: CopyRecord): Promise<WriteResult> {
+    const { signal } = this.#options;
     try {
-      const stored = await client.update(plan.kind.resource, buildCopy(plan, standing), {
-        signal: this.#options.signal,
-      });
-      return this.#learn(plan, stored);
+      return await this.#send(plan, () =>
+        client.update(plan.kind.resource, buildCopy(plan, standing), { signal }),
+      );
     } catch (error) {
       if (isApiError(error, 'Invalid') && needsReplacement(error)) {
         return this.#replace(client, plan, standing);
@@ -142,14 +132,18 @@ export class TargetWriter {
     if (typeof removed === 'object') {
       return removed;
     }
-    const stored = await client.create(plan.kind.resource, copy, { signal });
-    const result = this.#learn(plan, stored);
+    const left = this.#options.index.standing(plan.target);
+    if (left !== 'absent' && left !== 'unlisted') {
+      // Finalizers hold the old object; the new one follows when it is gone.
+      return { seen: left };
+    }
+    const result = await this.#create(client, plan, copy);
     return result === 'done' ? 'replaced' : result;
   }
 
-  #learn(plan: CopyPlan, stored: PayloadObject): WriteResult {
-    const record = this.#options.index.learn(plan.target.kind, plan.target, stored);
-    return record.stamp === plan.source.stamp ? 'done' : 'mutated';
+  async #send(plan: CopyPlan, request: () => Promise<PayloadObject>): Promise<WriteResult> {
+    const stored = await this.#options.index.during(plan.target, request);
+    return stored !== 'absent' && stored.stamp === plan.source.stamp ? 'done' : 'mutated';
   }
 
   /** After a write whose outcome is unknown: what is there now is found out, or remains unknown until it is listed. */
@@ -164,6 +158,18 @@ export class TargetWriter {
   #planOf(target: TargetRef, { source, claim }: WriteDecision): CopyPlan {
     const { keys, cluster } = this.#options;
     return { kind: syncedKind(target.kind), target, source, context: claim.context, keys, cluster };
+  }
+}
+
+/** What a request on one object yields; undefined where the API server says that the object does not exist. */
+async function orAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isApiError(error, 'NotFound', 'NamespaceNotFound')) {
+      return undefined;
+    }
+    throw error;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Claim } from '../claims/claim.ts';
 import { chooseWinner } from '../claims/winner.ts';
 import type { SourceContent } from '../copy/build-copy.ts';
 import { type CopyRecord, isIntact } from '../copy/copy-record.ts';
-import type { Facts, Standing } from './facts.ts';
+import type { Facts, Release, Standing } from './facts.ts';
 import type { DeleteReason, LeaveReason, RefuseReason, WaitReason, WriteReason } from './outcome.ts';
 
 /** Exactly one thing to do about one target object, and why; or the one fact that is still missing. */
@@ -51,13 +51,17 @@ export function winnerOf({ claims, standing }: Pick<Facts, 'claims' | 'standing'
   return chooseWinner(claims, originOf(standing));
 }
 
-function decideUnclaimed({ release }: Facts, standing: 'absent' | CopyRecord): Decision {
+function decideUnclaimed(facts: Facts, standing: 'absent' | CopyRecord): Decision {
   if (standing === 'absent') {
     return { action: 'leave', reason: 'Absent' };
   }
   if (standing.ownership !== 'ours') {
     return { action: 'leave', reason: standing.ownership === 'kubed' ? 'UnclaimedKubedCopy' : 'NotOurs' };
   }
+  if (standing.terminating) {
+    return { action: 'leave', reason: 'Terminating' };
+  }
+  const release = releaseOf(facts, standing);
   if (release === undefined) {
     return { action: 'gather', fact: 'release' };
   }
@@ -71,24 +75,27 @@ function decideUnclaimed({ release }: Facts, standing: 'absent' | CopyRecord): D
 
 function decideClaimed(facts: Facts, claim: Claim, standing: 'absent' | CopyRecord): Decision {
   if (standing === 'absent') {
-    return claim.updateOnly
-      ? { action: 'refuse', reason: 'AmbiguousCluster' }
-      : withSource(facts, claim, (source) => ({ action: 'create', claim, source, reason: 'Missing' }));
+    return decideAbsent(facts, claim);
   }
   if (standing.ownership === 'foreign') {
     return { action: 'refuse', reason: 'Unowned' };
   }
-  if (standing.ownership === 'ours' && facts.versionsTrusted && isUpToDate(standing, claim)) {
-    return { action: 'leave', reason: 'Level' };
+  if (standing.terminating) {
+    return { action: 'wait', reason: 'CopyTerminating' };
+  }
+  if (standing.ownership === 'ours' && facts.versionsTrusted) {
+    if (isUpToDate(standing, claim)) {
+      return { action: 'leave', reason: 'Level' };
+    }
+    if (standing.unverified && wasGivenPresentVersion(standing, claim)) {
+      return { action: 'leave', reason: 'Unverified' };
+    }
   }
   if (!isOriginOf(standing, claim)) {
-    const obstacle = decideHandOver(facts);
+    const obstacle = decideHandOver(facts, standing);
     if (obstacle !== undefined) {
       return obstacle;
     }
-  }
-  if (standing.stamp === undefined) {
-    return { action: 'gather', fact: 'standing' };
   }
   return withSource(facts, claim, (source, fresh) =>
     // Somebody who knows a newer version of the source wrote this: what we know is old. After a fresh read it is the
@@ -99,11 +106,23 @@ function decideClaimed(facts: Facts, claim: Claim, standing: 'absent' | CopyReco
   );
 }
 
+function decideAbsent(facts: Facts, claim: Claim): Decision {
+  switch (claim.creation) {
+    case 'ambiguous':
+      return { action: 'refuse', reason: 'AmbiguousCluster' };
+    case 'settling':
+      return { action: 'wait', reason: 'ContextSettling' };
+    case 'allowed':
+      return withSource(facts, claim, (source) => ({ action: 'create', claim, source, reason: 'Missing' }));
+  }
+}
+
 /**
  * The copy of a source that no longer claims it passes to another claimant only when a live read shows that its own
  * source let it go: a list that became invalid for a moment must not cost its owner the copy.
  */
-function decideHandOver({ release }: Facts): Decision | undefined {
+function decideHandOver(facts: Facts, standing: CopyRecord): Decision | undefined {
+  const release = releaseOf(facts, standing);
   if (release === undefined) {
     return { action: 'gather', fact: 'release' };
   }
@@ -115,12 +134,20 @@ function decideHandOver({ release }: Facts): Decision | undefined {
     : { action: 'refuse', reason: 'ClaimedByOther' };
 }
 
-/** What the index knows is enough: the content is what was given, and what was given is the source's present version. */
+/**
+ * What the index knows is enough: the content was compared with the source's present version, or it is what was given,
+ * and that was the present version.
+ */
 function isUpToDate(standing: CopyRecord, claim: Claim): boolean {
+  const { resourceVersion } = claim.source;
+  return standing.inSyncWith === resourceVersion
+    ? isMarkedFor(standing, claim)
+    : isIntact(standing) && wasGivenPresentVersion(standing, claim);
+}
+
+function wasGivenPresentVersion(standing: CopyRecord, claim: Claim): boolean {
   return (
-    isIntact(standing) &&
-    isMarkedFor(standing, claim) &&
-    standing.origin?.resourceVersion === claim.source.resourceVersion
+    isMarkedFor(standing, claim) && standing.origin?.resourceVersion === claim.source.resourceVersion
   );
 }
 
@@ -132,6 +159,12 @@ function isAhead({ origin }: CopyRecord, source: SourceContent): boolean {
 function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Decision {
   if (standing.ownership === 'kubed') {
     return { action: 'adopt', claim, source, standing, reason: 'TakenOver' };
+  }
+  if (standing.stamp === undefined && standing.origin?.stamp === source.stamp) {
+    // It was given this content. Whether it still holds it is known once it was read.
+    return standing.unverified && isMarkedFor(standing, claim)
+      ? { action: 'leave', reason: 'Unverified' }
+      : { action: 'gather', fact: 'standing' };
   }
   if (standing.stamp === source.stamp) {
     // Equal content is left even where the source has a newer version: what would be written is only bookkeeping.
@@ -162,17 +195,23 @@ function withSource(
   claim: Claim,
   next: (source: SourceContent, fresh: boolean) => Decision,
 ): Decision {
-  if (facts.source === undefined) {
+  if (facts.source?.uid !== claim.source.uid) {
     return { action: 'gather', fact: 'source', claim, fresh: false };
   }
-  switch (facts.source.state) {
+  const { reading, fresh } = facts.source;
+  switch (reading.state) {
     case 'read':
-      return next(facts.source.source, facts.source.fresh === true);
+      return next(reading.source, fresh);
     case 'changing':
       return { action: 'wait', reason: 'SourceChanging' };
     case 'special':
       return { action: 'refuse', reason: 'SpecialSecret' };
   }
+}
+
+/** The proof about this very version of the copy, where it was gathered. */
+function releaseOf({ release }: Facts, { uid, resourceVersion }: CopyRecord): Release | undefined {
+  return release?.uid === uid && release.resourceVersion === resourceVersion ? release.release : undefined;
 }
 
 function originOf(standing: Standing): CopyRecord['origin'] {

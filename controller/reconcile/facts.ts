@@ -5,7 +5,7 @@ import type { CopyRecord } from '../copy/copy-record.ts';
 import type { DeleteReason } from './outcome.ts';
 
 /**
- * What stands under the target's name: `unlisted` while no finished list has said so, `absent` according to a
+ * What is known to exist under the target's name: `unlisted` while no finished list has said so, `absent` according to a
  * finished list or a live read.
  */
 export type Standing = 'unlisted' | 'absent' | CopyRecord;
@@ -15,14 +15,18 @@ export type Standing = 'unlisted' | 'absent' | CopyRecord;
  * an event about it must be on its way; `special` when its type forbids that it travels.
  */
 export type SourceReading =
-  | {
-      readonly state: 'read';
-      readonly source: SourceContent;
-      /** Read for this very pass, not remembered. */
-      readonly fresh?: boolean | undefined;
-    }
+  | { readonly state: 'read'; readonly source: SourceContent }
   | { readonly state: 'changing' }
   | { readonly state: 'special' };
+
+/** A reading, and of which source it is. */
+export interface GatheredSource {
+  /** Uid of the source that was served when it was read. */
+  readonly uid: string;
+  readonly reading: SourceReading;
+  /** Read for this very pass, not remembered. */
+  readonly fresh: boolean;
+}
 
 /** What a live read of an unclaimed copy's source proves. */
 export type Release =
@@ -32,6 +36,13 @@ export type Release =
       readonly reason: 'StillListed' | 'ListInvalid' | 'ContextMoved' | 'ContextUnidentified';
     };
 
+/** A proof, and of which version of which copy it is. */
+export interface GatheredRelease {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly release: Release;
+}
+
 /** Everything that a decision rests on. What is absent was not gathered yet. */
 export interface Facts {
   readonly target: TargetRef;
@@ -39,6 +50,8 @@ export interface Facts {
   readonly standing: Standing;
   /** False after versions went back (a restored etcd): then only content is compared. */
   readonly versionsTrusted: boolean;
-  readonly source?: SourceReading | undefined;
-  readonly release?: Release | undefined;
+  /** Counts only for the source that it is of: events come while a source is read. */
+  readonly source?: GatheredSource | undefined;
+  /** Counts only for the version that it is of: a copy can pass to another source meanwhile. */
+  readonly release?: GatheredRelease | undefined;
 }

@@ -3,12 +3,16 @@ import type { Claim } from '../claims/claim.ts';
 /** Why a copy is as it is. Reasons are documented names: they appear in Events, metrics and logs. */
 export type LeaveReason =
   | 'Level'
+  /** Only metadata was seen so far; its content is verified in the background. */
+  | 'Unverified'
   | 'Absent'
   | 'NotOurs'
   | 'UnclaimedKubedCopy'
   | 'StillListed'
   | 'ListInvalid'
-  | 'ContextMoved';
+  | 'ContextMoved'
+  /** Somebody deletes it already. */
+  | 'Terminating';
 
 /** What stands in the way until a person changes something. */
 export type RefuseReason = 'Unowned' | 'ClaimedByOther' | 'AmbiguousCluster' | 'SpecialSecret';
@@ -18,6 +22,10 @@ export type WaitReason =
   | 'TargetNotListed'
   | 'SourceChanging'
   | 'ContextUnidentified'
+  /** A context of the list is being reached for the first time: it may be this cluster, too. */
+  | 'ContextSettling'
+  /** The copy is being deleted, and finalizers hold it. */
+  | 'CopyTerminating'
   | 'Contested'
   | 'Fuse'
   | 'TargetUnreachable';

@@ -1,6 +1,6 @@
 import { ApiError, isApiError } from '../../shared/kube/errors.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
-import type { ClaimIndex } from '../claims/claim-index.ts';
+import type { Claims } from '../claims/claims.ts';
 import { type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { CopyRecord } from '../copy/copy-record.ts';
@@ -14,14 +14,13 @@ import { type Decision, decide, winnerOf } from './decide.ts';
 import type { Facts } from './facts.ts';
 import type { Outcome, Pass } from './outcome.ts';
 import { releaseOf } from './release.ts';
-import { withoutStale } from './stale-facts.ts';
 
 /** How often a pass starts over because something else stood there than was thought. */
 const maxRounds = 8;
 
 export interface ReconcilerOptions {
   readonly cluster: string;
-  readonly claims: ClaimIndex;
+  readonly claims: Claims;
   readonly index: CopyIndex;
   readonly sources: SourceReader;
   readonly writer: TargetWriter;
@@ -54,24 +53,35 @@ export class Reconciler {
     try {
       for (let round = 0; round < maxRounds; round += 1) {
         const known = index.standing(target);
-        const now: Facts = {
+        facts = {
           ...facts,
-          claims: claims.claimsOn(cluster, target),
+          claims: claims.on(cluster, target),
           // A foreign object is not kept in the index; it was seen a moment ago, in this very pass.
           standing: known === 'absent' && foreign !== undefined ? foreign : known,
           versionsTrusted: versionsTrusted(),
         };
-        facts = withoutStale(now, facts);
-        const step = await this.#step(decide(facts), facts);
+        const decision = decide(facts);
+        const step = await this.#step(decision, facts);
         if ('outcome' in step) {
+          this.#note(decision, facts);
           return passOf(facts, step.outcome);
         }
-        foreign = step.foreign;
-        facts = { ...facts, source: undefined, release: undefined, ...step.gathered };
+        ({ foreign } = step);
+        facts = { ...facts, ...step.gathered };
       }
       return passOf(facts, { kind: 'failed', error: new ApiError(409, 'Conflict') });
     } catch (error) {
       return passOf(facts, { kind: 'failed', error });
+    }
+  }
+
+  /** Content that was compared and found equal need not be read again while neither side changes. */
+  #note({ action }: Decision, { target, standing, source }: Facts): void {
+    if (action === 'leave' && typeof standing !== 'string' && source?.reading.state === 'read') {
+      const { stamp, resourceVersion } = source.reading.source;
+      if (standing.stamp === stamp) {
+        this.#options.index.noteInSync(target, standing, resourceVersion);
+      }
     }
   }
 
@@ -104,24 +114,25 @@ export class Reconciler {
       return { outcome: { kind: 'waiting', reason: 'TargetUnreachable' } };
     }
     if (decision.fact === 'source') {
-      const reading = await sources.read(decision.claim.source, decision.fresh);
-      const source = reading.state === 'read' ? { ...reading, fresh: decision.fresh } : reading;
-      return { gathered: { ...facts, source } };
+      const { claim, fresh } = decision;
+      const reading = await sources.read(claim.source, fresh);
+      return { gathered: { source: { uid: claim.source.uid, reading, fresh } } };
     }
     if (decision.fact === 'release') {
-      return { gathered: { ...facts, release: await this.#release(facts) } };
+      return { gathered: { release: await this.#release(facts) } };
     }
-    return startOver(await writer.look(link.client, facts.target));
+    return lookedAgain(await writer.look(link.client, facts.target));
   }
 
   async #release({ target, standing }: Facts): Promise<Facts['release']> {
     const { sources, circumstances, cluster } = this.#options;
-    const origin = typeof standing === 'string' ? undefined : standing.origin;
-    if (origin === undefined) {
+    if (typeof standing === 'string' || standing.origin === undefined) {
       return undefined;
     }
+    const { origin } = standing;
     const live = await sources.readLive(target.kind, origin.namespace, origin.name);
-    return releaseOf(target, cluster, origin, live, circumstances());
+    const { uid, resourceVersion } = standing;
+    return { uid, resourceVersion, release: releaseOf(target, cluster, origin, live, circumstances()) };
   }
 
   async #write(decision: WriteDecision, target: TargetRef): Promise<Step> {
@@ -138,7 +149,7 @@ export class Reconciler {
     }
     const result = await writer.write(link.client, target, decision);
     if (typeof result === 'object') {
-      return startOver(result.seen);
+      return lookedAgain(result.seen);
     }
     if (isRepair || result === 'mutated') {
       contention.repaired(key, result === 'mutated');
@@ -168,7 +179,7 @@ export class Reconciler {
       const result = await this.#deleteBy(links, decision, target);
       deleted = typeof result === 'string';
       if (typeof result === 'object') {
-        return startOver(result.seen);
+        return lookedAgain(result.seen);
       }
       contention.forget(targetKey(target));
       return { outcome: { kind: 'written', action: 'delete', reason: decision.reason } };
@@ -209,8 +220,8 @@ function settled(outcome: Outcome): Promise<Step> {
   return Promise.resolve({ outcome });
 }
 
-/** What stands there is not what the facts were about: nothing gathered so far counts. */
-function startOver(seen: CopyRecord | 'absent'): Step {
+/** The object was read or written: the next round decides on what the index knows of it now. */
+function lookedAgain(seen: CopyRecord | 'absent'): Step {
   return { gathered: {}, foreign: seen !== 'absent' && seen.ownership === 'foreign' ? seen : undefined };
 }
 

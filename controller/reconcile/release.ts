@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../shared/kube/object.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
+import { targetOf } from '../claims/claim.ts';
 import { resolve } from '../claims/resolve.ts';
 import { type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { Origin } from '../copy/origin.ts';
@@ -10,9 +11,10 @@ import type { Release } from './facts.ts';
  * Whether a copy that nobody claims may go, from a live read of its source (undefined: the API server answered that
  * it does not exist).
  *
- * A list releases a copy only when it is wholly valid, every cluster in it is identified, none of its contexts means
- * this object, and the context by way of which the copy was made is no longer named: a name that is still there but
- * now means something else was changed in the kubeconfig, not by the source's owner.
+ * A list releases a copy only when it is wholly valid, none of its contexts means this object, and the context through
+ * which the copy was made is no longer named: a name that is still there but now means something else was changed in
+ * the kubeconfig, not by the source's owner. A context whose cluster has not said which one it is holds back a copy
+ * that could be its own: one in its namespace, on the cluster of its address, or on any while it is first reached.
  */
 export function releaseOf(
   target: TargetRef,
@@ -28,15 +30,17 @@ export function releaseOf(
   if (record === undefined) {
     return { released: true, reason: 'AnnotationRemoved' };
   }
-  const { claims, violations, conclusive, names } = resolve(record, circumstances);
+  const { asks, violations, unidentified, names } = resolve(record, circumstances);
   const key = targetKey(target);
-  if (claims.some((claim) => claim.cluster === cluster && targetKey(claim.target) === key)) {
+  const isAbout = (ask: { readonly namespace?: string | undefined }): boolean =>
+    targetKey(targetOf(record, ask)) === key;
+  if (asks.some((ask) => ask.cluster === cluster && isAbout(ask))) {
     return { released: false, reason: 'StillListed' };
   }
   if (violations.length > 0) {
     return { released: false, reason: 'ListInvalid' };
   }
-  if (!conclusive) {
+  if (unidentified.some((context) => (context.settling || context.cluster === cluster) && isAbout(context))) {
     return { released: false, reason: 'ContextUnidentified' };
   }
   if (origin.context === undefined || names.includes(origin.context)) {

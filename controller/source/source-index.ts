@@ -35,6 +35,14 @@ export class SourceIndex {
     return this.#records.size;
   }
 
+  get(key: SourceKey): SourceRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  entries(): Iterable<readonly [SourceKey, SourceRecord]> {
+    return this.#records;
+  }
+
   /** Every kind was listed to its end. */
   isListed(kinds: readonly SyncedKindName[]): boolean {
     return kinds.every((kind) => this.#listed.has(kind));

@@ -3,11 +3,11 @@ import type { Keys } from '../../shared/keys.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
-import type { Circumstances } from '../../shared/rules/subject.ts';
+import { isSpecial } from '../../shared/rules/special-secret.ts';
 import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
-import { resolve } from '../claims/resolve.ts';
 import { contentOfSource, contentStamp } from '../copy/content.ts';
 import type { SourceReading } from '../reconcile/facts.ts';
+import { LiveReads } from './live-reads.ts';
 import { type SourceRecord, sourceKey, sourceRecordOf } from './source-record.ts';
 
 /** The source cluster did not answer, or refused: no target is to blame. */
@@ -22,7 +22,6 @@ export interface SourceReaderOptions {
   readonly client: KubeClient;
   readonly keys: Keys;
   readonly stampKey: Buffer;
-  readonly circumstances: () => Circumstances;
   /** Told the version of every source that was read: reads can be ahead of the watch. */
   readonly onVersion: (kind: SyncedKindName, resourceVersion: string) => void;
   /** Payload kept for targets that still want it, in bytes. */
@@ -57,10 +56,12 @@ interface Fetched {
 export class SourceReader {
   readonly #options: SourceReaderOptions;
   readonly #cache = new Map<string, CacheEntry>();
+  readonly #live: LiveReads;
   #bytes = 0;
 
   constructor(options: SourceReaderOptions) {
     this.#options = options;
+    this.#live = new LiveReads(options.clock);
   }
 
   /**
@@ -91,8 +92,15 @@ export class SourceReader {
     return entry.reading;
   }
 
-  /** The object as it is now, metadata only; undefined when the API server says that it does not exist. */
-  async readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
+  /**
+   * The object as it is now, metadata only; undefined when the API server says that it does not exist. A read of a moment ago
+   * serves as well while no event about the source came.
+   */
+  readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
+    return this.#live.get(sourceKey({ kind, namespace, name }), () => this.#readLive(kind, namespace, name));
+  }
+
+  async #readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
     const { client, signal } = this.#options;
     try {
       return await client.get(syncedKind(kind).resource, namespace, name, { shape: 'metadata', signal });
@@ -108,6 +116,14 @@ export class SourceReader {
   clear(): void {
     this.#cache.clear();
     this.#bytes = 0;
+  }
+
+  /** Takes what the index knows of a source now: live reads of what it was do not count any more. */
+  sourceChanged(key: string, record: SourceRecord | undefined): void {
+    this.#live.forget(key);
+    if (record === undefined) {
+      this.forget(key);
+    }
   }
 
   /** Drops the cached payload of a source. */
@@ -136,7 +152,7 @@ export class SourceReader {
   }
 
   async #fetch(record: SourceRecord): Promise<Fetched> {
-    const { client, keys, stampKey, signal, circumstances } = this.#options;
+    const { client, keys, stampKey, signal } = this.#options;
     const kind = syncedKind(record.kind);
     let object: PayloadObject;
     try {
@@ -152,9 +168,7 @@ export class SourceReader {
     if (live === undefined || live.syncContexts !== record.syncContexts || live.isCopy !== record.isCopy) {
       return { reading: { state: 'changing' }, bytes: 0 };
     }
-    if (
-      resolve(live, circumstances(), object.type).violations.some(({ reason }) => reason === 'SpecialSecret')
-    ) {
+    if (isSpecial(record.kind, object.type)) {
       return { reading: { state: 'special' }, bytes: 0 };
     }
     const content = contentOfSource(kind, object, keys);

@@ -81,12 +81,13 @@ export interface KubeClient {
     patch: unknown,
     options?: WriteOptions,
   ): Promise<T>;
-  delete(
+  /** Yields the object where finalizers hold it, undefined where it is gone. */
+  delete<T extends KubeObject>(
     resource: Resource,
     namespace: string | undefined,
     name: string,
     options?: DeleteOptions,
-  ): Promise<void>;
+  ): Promise<T | undefined>;
   /** GET /version: the cheapest proof that the server answers. An ApiError is an answer, too. */
   ping(options?: RequestOptions): Promise<void>;
   /** Ends all connections; requests under way fail with AbortedError or TransportError. */

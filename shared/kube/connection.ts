@@ -231,13 +231,13 @@ class Connection implements KubeClient {
     return stored;
   }
 
-  async delete(
+  async delete<T extends KubeObject>(
     resource: Resource,
     namespace: string | undefined,
     name: string,
     options: DeleteOptions = {},
-  ): Promise<void> {
-    await this.#call(
+  ): Promise<T | undefined> {
+    const answer = await this.#call(
       {
         method: 'DELETE',
         path: resourcePath(resource, namespace, name),
@@ -252,6 +252,8 @@ class Connection implements KubeClient {
       },
       options,
     );
+    const left = this.#parse(answer);
+    return isObjectNamed<T>(left, name) && left.metadata.deletionTimestamp !== undefined ? left : undefined;
   }
 
   async ping(options: RequestOptions = {}): Promise<void> {

@@ -1,3 +1,4 @@
+import type { SyncedKindName } from '../synced-kind.ts';
 import type { Rule } from './subject.ts';
 
 /** Secrets whose meaning is tied to the cluster they live in, with what they are, for people. */
@@ -6,6 +7,11 @@ const specialTypes: ReadonlyMap<string, string> = new Map([
   ['bootstrap.kubernetes.io/token', 'a bootstrap token'],
   ['helm.sh/release.v1', 'a Helm release'],
 ]);
+
+/** Whether objects of this kind and type never travel. */
+export function isSpecial(kind: SyncedKindName, type: string | undefined): boolean {
+  return kind === 'Secret' && type !== undefined && specialTypes.has(type);
+}
 
 /** Credentials and bookkeeping of one cluster mean nothing, or too much, in another. */
 export const specialSecret: Rule = ({ kind, type }) => {

@@ -4,11 +4,13 @@ import type { ContextList } from '../sync-contexts.ts';
 import type { SyncedKindName } from '../synced-kind.ts';
 import type { Violation } from './violation.ts';
 
-/** The object whose annotation is judged. */
+/**
+ * The object whose annotation is judged. Its name is no part of it: all objects of a namespace with the same list are
+ * judged alike, and once.
+ */
 export interface Subject {
   readonly kind: SyncedKindName;
   readonly namespace: string;
-  readonly name: string;
   readonly list: ContextList;
   /** True when the object carries the origin annotation, that is, when it is somebody's copy. */
   readonly isCopy: boolean;

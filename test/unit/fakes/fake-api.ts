@@ -287,16 +287,17 @@ export class FakeApi implements KubeClient {
     });
   }
 
-  async delete(
+  async delete<T extends KubeObject>(
     resource: Resource,
     namespace: string | undefined,
     name: string,
     options: DeleteOptions = {},
-  ): Promise<void> {
+  ): Promise<T | undefined> {
     const call = { verb: 'delete', resource, namespace, name } as const;
     return this.#request(call, options, () => {
       this.#store.remove(resource, objectKey(resource, namespace, name), options.preconditions);
       this.#pump();
+      return undefined;
     });
   }
 
