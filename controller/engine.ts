@@ -221,7 +221,10 @@ export class Engine {
       if (sources.size > singlyUpTo) {
         lane.resync([first.kind]);
       } else if (lane.index.isListed(first.kind)) {
-        lane.enqueue(Array.from(sources.values(), (source) => targetOf(source, ask)), 'later');
+        lane.enqueue(
+          Array.from(sources.values(), (source) => targetOf(source, ask)),
+          'later',
+        );
       }
     }
   }

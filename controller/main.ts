@@ -199,12 +199,7 @@ class Controller {
       this.#engine = engine;
       this.#reporter = reporter;
       logger.info('propagation started', { clusterName, clusterUID: identified.uid });
-      await Promise.all([
-        engine.run(),
-        recorder.run(signal),
-        reporter.run(signal),
-        catalog.run(signal),
-      ]);
+      await Promise.all([engine.run(), recorder.run(signal), reporter.run(signal), catalog.run(signal)]);
       logger.info('propagation stopped');
     } finally {
       this.#leading = false;

@@ -159,14 +159,14 @@ export class Claims {
     });
   }
 
-  /** The lists that name a context which changed; all that are in violation when names came or went: sentences enumerate them. */
+  /** The lists that name a context which changed, and all that are in violation: their sentences name other contexts, too. */
   #concerned(before: Circumstances, after: Circumstances): readonly List[] {
     const old = before.catalog.contexts;
     const now = after.catalog.contexts;
     const names = new Set([...old.keys(), ...now.keys()]);
     const changed = [...names].filter((name) => !isSameContext(old.get(name), now.get(name)));
     const concerned = new Set(changed.flatMap((name) => [...(this.#byContext.get(name) ?? [])]));
-    if (names.size !== old.size || names.size !== now.size) {
+    if (changed.length > 0 || [...old.keys()].join() !== [...now.keys()].join()) {
       for (const list of this.#lists.values()) {
         if (list.resolution.violations.length > 0) {
           concerned.add(list);

@@ -100,12 +100,7 @@ export class ContextRegistry {
     await Promise.all(this.#ending);
   }
 
-  #start(
-    name: string,
-    namespace: string | undefined,
-    spec: ConnectionSpec,
-    status: LinkStatus,
-  ): LinkRun {
+  #start(name: string, namespace: string | undefined, spec: ConnectionSpec, status: LinkStatus): LinkRun {
     const { connect, clock, random, logger, signal, sourceNamespaceUid } = this.#options;
     const link = new ContextLink({
       name,

@@ -42,6 +42,8 @@ export class Scheduler {
   readonly #limit = new InFlightLimit();
   #inFlight = 0;
   #sliceEnd: number | undefined;
+  /** The slice ended with lanes that may have more work. */
+  #cutShort = false;
   #pausedUntil = 0;
   #cancelPause: (() => void) | undefined;
   #checking = false;
@@ -157,8 +159,8 @@ export class Scheduler {
     if (!state.stalled) {
       this.#inFlight -= 1;
     }
-    this.#setStalled(state, now);
     if (this.#lanes.has(lane)) {
+      this.#setStalled(state, now);
       this.#turns.live.add(lane);
       this.#turns.later.add(lane);
     }
@@ -201,10 +203,15 @@ export class Scheduler {
     if (this.#sliceEnd === undefined) {
       this.#sliceEnd = now + sliceMs;
       this.#clock.schedule(0, () => {
+        const wasCutShort = this.#cutShort;
         this.#sliceEnd = undefined;
-        this.#pump();
+        this.#cutShort = false;
+        if (wasCutShort) {
+          this.#pump();
+        }
       });
     }
-    return now < this.#sliceEnd;
+    this.#cutShort ||= now >= this.#sliceEnd;
+    return !this.#cutShort;
   }
 }

@@ -94,7 +94,10 @@ export class Reporter implements LaneObserver {
     // Dropped without a word: nothing was recovered where nothing is served any more.
     const standing = this.#problems.get(sourceKey(source));
     if (standing !== undefined) {
-      const served = new Set([...asks.map(({ context }) => context), ...unidentified.map(({ name }) => name)]);
+      const served = new Set([
+        ...asks.map(({ context }) => context),
+        ...unidentified.map(({ name }) => name),
+      ]);
       for (const context of standing.keys()) {
         if (context !== wholeList && !served.has(context)) {
           standing.delete(context);

@@ -146,9 +146,7 @@ function isUpToDate(standing: CopyRecord, claim: Claim): boolean {
 }
 
 function wasGivenPresentVersion(standing: CopyRecord, claim: Claim): boolean {
-  return (
-    isMarkedFor(standing, claim) && standing.origin?.resourceVersion === claim.source.resourceVersion
-  );
+  return isMarkedFor(standing, claim) && standing.origin?.resourceVersion === claim.source.resourceVersion;
 }
 
 /** The copy was given a later version of this very source. */

@@ -333,11 +333,7 @@ test("the API server's verdict on any list is that of the controller", async () 
       { allowFailure: true },
     );
     const verdict = judge({ ...subject, list: parseContextList(list) }, circumstances);
-    const { violations, names } = resolve(
-      { ...subject, uid: 'uid', resourceVersion: '1', creationTimestamp: '', syncContexts: list },
-      circumstances,
-      type,
-    );
+    const { violations, names } = resolve({ ...subject, syncContexts: list }, circumstances, type);
     const told = body.details?.causes.map(({ reason, message }) => ({ reason, message })) ?? [];
     const said = { subject, list, status, told };
     const expected = verdict.map(({ reason, message }) => ({ reason, message }));

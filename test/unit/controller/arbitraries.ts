@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import type { Claim } from '../../../controller/claims/claim.ts';
 import type { CopyReading } from '../../../controller/copy/copy-record.ts';
 import type { SourceCluster } from '../../../controller/copy/origin.ts';
 import type { SourceRecord } from '../../../controller/source/source-record.ts';
@@ -101,6 +102,19 @@ export function aSource(over: Partial<SourceRecord> = {}): SourceRecord {
     creationTimestamp: '2026-01-01T00:00:00Z',
     syncContexts: 'c1',
     isCopy: false,
+    ...over,
+  };
+}
+
+/** The claim of a source on its copy on `cluster-1`, through context c1. */
+export function aClaim(over: Partial<Claim> = {}): Claim {
+  const { source = aSource() } = over;
+  return {
+    source,
+    context: 'c1',
+    cluster: 'cluster-1',
+    target: { kind: source.kind, namespace: source.namespace, name: source.name },
+    creation: 'allowed',
     ...over,
   };
 }

@@ -1,85 +1,82 @@
 // oxlint-disable vitest/no-conditional-expect -- what must hold depends on the case that was generated
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { targetOf } from '../../../../controller/claims/claim.ts';
 import { type Resolution, resolve } from '../../../../controller/claims/resolve.ts';
 import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
 import { aContext, aSource, catalogs, circumstancesOf, keys, ownNamespace, sources } from '../arbitraries.ts';
 
 const runs = { numRuns: 1_000 };
 
-describe('claims, for any list and any contexts', () => {
-  it('are never on the source cluster, and never into or out of a system namespace', () => {
+describe('what a list asks for, whatever the list and the contexts', () => {
+  it('is never on the source cluster, and never into or out of a system namespace', () => {
     fc.assert(
       fc.property(sources, catalogs, (source, catalog) => {
-        const { claims } = resolve(source, { keys, ownNamespace, catalog });
-        for (const claim of claims) {
-          const context = catalog.contexts.get(claim.context);
+        const { asks } = resolve(source, { keys, ownNamespace, catalog });
+        for (const ask of asks) {
+          const context = catalog.contexts.get(ask.context);
           expect(context).toMatchObject({ isSource: false, identified: true });
-          expect(claim.cluster).toBe(context?.cluster);
-          for (const { namespace } of [claim.target, source]) {
+          expect(ask.cluster).toBe(context?.cluster);
+          expect(ask.namespace).toBe(context?.namespace);
+          for (const namespace of [targetOf(source, ask).namespace, source.namespace]) {
             expect(namespace).not.toMatch(/^kube-/);
             expect(namespace).not.toBe(ownNamespace);
           }
-          expect(claim.target).toEqual({
-            kind: source.kind,
-            namespace: context?.namespace ?? source.namespace,
-            name: source.name,
-          });
         }
       }),
       runs,
     );
   });
 
-  it('are those of valid contexts, and only updates where two contexts are one cluster', () => {
+  it('is by valid contexts, one ask each, and only updates where two contexts are one cluster', () => {
     fc.assert(
       fc.property(sources, catalogs, (source, catalog) => {
-        const { claims, violations, names } = resolve(source, { keys, ownNamespace, catalog });
-        for (const claim of claims) {
-          const twins = names.filter((name) => catalog.contexts.get(name)?.cluster === claim.cluster);
-          expect(claim.updateOnly).toBe(twins.length > 1);
-          const against = violations.filter(({ contexts }) => contexts.includes(claim.context));
+        const { asks, violations, names } = resolve(source, { keys, ownNamespace, catalog });
+        for (const ask of asks) {
+          const twins = names.filter((name) => catalog.contexts.get(name)?.cluster === ask.cluster);
+          expect(ask.creation === 'ambiguous').toBe(twins.length > 1);
+          const against = violations.filter(({ contexts }) => contexts.includes(ask.context));
           expect(against.every(({ reason }) => reason === 'SameCluster')).toBe(true);
         }
-        const unique = new Set(claims.map(({ context }) => context));
-        expect(unique.size).toBe(claims.length);
+        expect(new Set(asks.map(({ context }) => context)).size).toBe(asks.length);
       }),
       runs,
     );
   });
 
-  it('are none, and their absence proves nothing, while a context of the list is being reached for the first time', () => {
+  it('creates nothing while a context of the list is being reached for the first time: it may be any of the clusters', () => {
     fc.assert(
       fc.property(sources, catalogs, (source, catalog) => {
-        const resolution = resolve(source, { keys, ownNamespace, catalog });
-        const contexts = resolution.names.flatMap((name) => catalog.contexts.get(name) ?? []);
-        expect(resolution.settling).toBe(contexts.some(({ settling }) => settling));
-        if (resolution.settling) {
-          expect(resolution).toMatchObject({ claims: [], conclusive: false });
+        const { asks, settling } = resolve(source, { keys, ownNamespace, catalog });
+        if (settling) {
+          expect(asks.map(({ creation }) => creation)).not.toContain('allowed');
+        } else {
+          expect(asks.map(({ creation }) => creation)).not.toContain('settling');
         }
       }),
       runs,
     );
   });
 
-  it('are conclusive only where nothing is wrong with the list and every cluster is identified', () => {
+  it('leaves out no context of a list without violations, but those whose cluster is not identified', () => {
     fc.assert(
       fc.property(sources, catalogs, (source, catalog) => {
-        const { conclusive, violations, names, claims } = resolve(source, { keys, ownNamespace, catalog });
-        if (conclusive) {
-          expect(violations).toEqual([]);
-          expect(claims.map(({ context }) => context)).toEqual(names);
+        const { asks, unidentified, violations, names } = resolve(source, { keys, ownNamespace, catalog });
+        if (violations.length === 0) {
+          const all = [...asks.map(({ context }) => context), ...unidentified.map(({ name }) => name)];
+          expect(all.sort()).toEqual([...names].sort());
         }
       }),
       runs,
     );
   });
 
-  it('are the same for the same record and contexts', () => {
+  it('is the same for all objects of a namespace that carry the list', () => {
     fc.assert(
       fc.property(sources, catalogs, (source, catalog) => {
         const circumstances = { keys, ownNamespace, catalog };
-        expect(resolve({ ...source }, circumstances)).toEqual(resolve(source, circumstances));
+        const other = { ...source, name: 'another', uid: 'of another', resourceVersion: '1' };
+        expect(resolve(other, circumstances)).toEqual(resolve(source, circumstances));
       }),
     );
   });
@@ -89,11 +86,10 @@ function resolved(syncContexts: string, ...contexts: readonly CatalogContext[]):
   return resolve(aSource({ syncContexts }), circumstancesOf(...contexts));
 }
 
-function summary({ claims, violations, conclusive }: Resolution): unknown {
+function summary({ asks, violations }: Resolution): unknown {
   return {
-    served: claims.map(({ context }) => context),
+    served: asks.map(({ context }) => context),
     violations: violations.map(({ reason }) => reason),
-    conclusive,
   };
 }
 
@@ -101,74 +97,67 @@ describe('a list', () => {
   const c1 = aContext('c1');
   const c2 = aContext('c2');
 
-  it('of valid contexts is served and conclusive', () => {
+  it('of valid contexts is served', () => {
     expect(summary(resolved('c1, c2', c1, c2))).toEqual({
       served: ['c1', 'c2'],
       violations: [],
-      conclusive: true,
     });
   });
 
   it('that names a context twice means it once', () => {
-    expect(summary(resolved('c1,c1', c1))).toEqual({ served: ['c1'], violations: [], conclusive: true });
+    expect(summary(resolved('c1,c1', c1))).toEqual({ served: ['c1'], violations: [] });
   });
 
-  it.each(['', ',', ' , '])('without any name (%j) serves nothing and proves nothing', (list) => {
+  it.each(['', ',', ' , '])('without any name (%j) serves nothing', (list) => {
     expect(summary(resolved(list, c1))).toEqual({
       served: [],
       violations: ['EmptyList'],
-      conclusive: false,
     });
   });
 
-  it('with an empty entry serves the others and proves nothing', () => {
+  it('with an empty entry serves the others', () => {
     expect(summary(resolved('c1,,c2', c1, c2))).toEqual({
       served: ['c1', 'c2'],
       violations: ['EmptyName'],
-      conclusive: false,
     });
   });
 
-  it('with an unknown name serves the others and proves nothing', () => {
+  it('with an unknown name serves the others', () => {
     expect(summary(resolved('c1,nobody', c1, c2))).toEqual({
       served: ['c1'],
       violations: ['UnknownContext'],
-      conclusive: false,
     });
   });
 
-  it('with the source cluster serves the others and proves nothing', () => {
+  it('with the source cluster serves the others', () => {
     expect(summary(resolved('hub,c1', aContext('hub', { isSource: true }), c1))).toEqual({
       served: ['c1'],
       violations: ['SourceCluster'],
-      conclusive: false,
     });
   });
 
   it('with two names of one cluster only updates there, and serves the others in full', () => {
     const alias = aContext('alias', { cluster: c1.cluster });
-    const { claims, violations, conclusive } = resolved('c1,alias,c2', c1, alias, c2);
-    expect(claims.map(({ context, updateOnly }) => [context, updateOnly])).toEqual([
-      ['c1', true],
-      ['alias', true],
-      ['c2', false],
+    const { asks, violations } = resolved('c1,alias,c2', c1, alias, c2);
+    expect(asks.map(({ context, creation }) => [context, creation])).toEqual([
+      ['c1', 'ambiguous'],
+      ['alias', 'ambiguous'],
+      ['c2', 'allowed'],
     ]);
-    expect([violations.map(({ reason }) => reason), conclusive]).toEqual([['SameCluster'], false]);
+    expect(violations.map(({ reason }) => reason)).toEqual(['SameCluster']);
   });
 
-  it('with a cluster that has not said who it is serves the others, says why, and proves nothing', () => {
+  it('with a cluster that has not said who it is serves the others, and says why', () => {
     const lost = aContext('lost', { identified: false, problem: 'its API server refuses connections' });
     const resolution = resolved('lost,c1', lost, c1);
-    expect(summary(resolution)).toEqual({ served: ['c1'], violations: [], conclusive: false });
-    expect(resolution.unavailable).toEqual([
-      { context: 'lost', problem: 'its API server refuses connections' },
-    ]);
+    expect(summary(resolution)).toEqual({ served: ['c1'], violations: [] });
+    expect(resolution.unidentified).toEqual([lost]);
   });
 
   it('is not followed on a copy, in a system namespace, or on a Secret that belongs to its cluster', () => {
     const circumstances = circumstancesOf(c1);
     const served = (over: Parameters<typeof aSource>[0], type?: string): number =>
-      resolve(aSource(over), circumstances, type).claims.length;
+      resolve(aSource(over), circumstances, type).asks.length;
     expect(served({})).toBe(1);
     expect(served({ isCopy: true })).toBe(0);
     expect(served({ namespace: 'kube-system' })).toBe(0);

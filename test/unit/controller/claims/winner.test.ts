@@ -10,7 +10,7 @@ const target = { kind: 'ConfigMap', namespace: 'team', name: 'omni' } as const;
 
 function aClaim(namespace: string, createdOn: string, context = 'c1'): Claim {
   const source = aSource({ namespace, creationTimestamp: `${createdOn}T00:00:00Z` });
-  return { source, context, cluster: 'cluster-1', target, updateOnly: false };
+  return { source, context, cluster: 'cluster-1', target, creation: 'allowed' };
 }
 
 function originOf(namespace: string, context?: string): Origin {

@@ -18,7 +18,6 @@ const evidence: fc.Arbitrary<ClusterEvidence> = fc.record({
     { name: 'default', uid: 'ns-2' },
     { name: 'team', uid: 'ns-3' },
   ),
-  rootCaHash: fc.constantFrom(undefined, 'ca-1', 'ca-2'),
 });
 
 const members: fc.Arbitrary<ClusterMember> = fc.record({
@@ -69,15 +68,15 @@ describe('whether two members are one cluster', () => {
       true,
     ],
     [
-      'namespaces of one name in two clusters of one authority',
-      member('https://a', { namespace: { name: 'team', uid: 'n' }, rootCaHash: 'ca' }),
-      member('https://b', { namespace: { name: 'team', uid: 'm' }, rootCaHash: 'ca' }),
+      'namespaces of one name in two clusters',
+      member('https://a', { namespace: { name: 'team', uid: 'n' } }),
+      member('https://a', { namespace: { name: 'team', uid: 'm' } }),
       false,
     ],
     [
-      'different namespaces under one authority',
-      member('https://a', { namespace: { name: 'team', uid: 'n' }, rootCaHash: 'ca' }),
-      member('https://b', { namespace: { name: 'other', uid: 'm' }, rootCaHash: 'ca' }),
+      'different namespaces at one address',
+      member('https://a', { namespace: { name: 'team', uid: 'n' } }),
+      member('https://a', { namespace: { name: 'other', uid: 'm' } }),
       true,
     ],
     ['one address, nothing else known', member('https://a'), member('https://a'), true],
@@ -147,22 +146,17 @@ describe('sorting members into clusters', () => {
   });
 
   it('takes a weak member that fits the source and another for the source', () => {
-    const source = {
-      ...member('https://home', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' }),
-      isSource: true,
-    };
-    const target = member('https://a', { kubeSystemUid: 'uid-2', rootCaHash: 'ca' });
-    const weak = member('https://b', { rootCaHash: 'ca' });
+    const namespace = { name: 'team', uid: 'n' };
+    const source = { ...member('https://home', { kubeSystemUid: 'uid-1', namespace }), isSource: true };
+    const target = member('https://a', { kubeSystemUid: 'uid-2', namespace });
+    const weak = member('https://b', { namespace });
     expect(groupByCluster([target, weak, source])).toContainEqual([source, weak]);
   });
 
-  it('believes the comparison of namespaces more than a shared authority when it comes to the source', () => {
-    const source = {
-      ...member('https://home', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' }),
-      isSource: true,
-    };
-    const other = member('https://a', { rootCaHash: 'ca', sharesSourceNamespace: false });
-    const alias = member('https://b', { rootCaHash: 'else', sharesSourceNamespace: true });
+  it('believes the comparison of namespaces more than an address when it comes to the source', () => {
+    const source = { ...member('https://home', { kubeSystemUid: 'uid-1' }), isSource: true };
+    const other = member('https://home', { sharesSourceNamespace: false });
+    const alias = member('https://b', { sharesSourceNamespace: true });
     expect([isSameCluster(source, other), isSameCluster(alias, source)]).toEqual([false, true]);
   });
 
@@ -172,26 +166,22 @@ describe('sorting members into clusters', () => {
         // What a context without an address is called is the caller's to tell apart.
         const ids = groupByCluster(list).map((group, index) => clusterId(group, String(index)));
         const weakTwins = ids.filter((id, index) => ids.indexOf(id) !== index);
-        expect(weakTwins.filter((id) => !id.startsWith('root-ca:') && !id.startsWith('url:'))).toEqual([]);
+        expect(weakTwins.filter((id) => !id.startsWith('url:'))).toEqual([]);
       }),
     );
   });
 
   it('keeps a uid that may no longer be read while the cluster is recognisably the same', () => {
-    const known = { kubeSystemUid: 'u', namespace: { name: 'team', uid: 'n' }, rootCaHash: 'ca' };
+    const known = { kubeSystemUid: 'u', namespace: { name: 'team', uid: 'n' } };
     expect(refined(known, { namespace: { name: 'team', uid: 'n' } }).kubeSystemUid).toBe('u');
-    expect(refined(known, { rootCaHash: 'ca' }).kubeSystemUid).toBe('u');
-    expect(
-      refined(known, { namespace: { name: 'team', uid: 'other' }, rootCaHash: 'ca' }).kubeSystemUid,
-    ).toBeUndefined();
+    expect(refined(known, { namespace: { name: 'team', uid: 'other' } }).kubeSystemUid).toBeUndefined();
     expect(refined(known, { kubeSystemUid: 'v' }).kubeSystemUid).toBe('v');
-    expect(refined(undefined, { rootCaHash: 'ca' }).kubeSystemUid).toBeUndefined();
+    expect(refined(undefined, { namespace: { name: 'team', uid: 'n' } }).kubeSystemUid).toBeUndefined();
   });
 
   it('tells a cluster that says anything of who it is from one that says nothing', () => {
     expect(isIdentity({ kubeSystemUid: 'uid' })).toBe(true);
     expect(isIdentity({ namespace: { name: 'team', uid: 'uid' } })).toBe(true);
-    expect(isIdentity({ rootCaHash: 'hash' })).toBe(true);
     expect(isIdentity({ sharesSourceNamespace: undefined, kubeSystemUid: undefined })).toBe(false);
   });
 
@@ -201,12 +191,9 @@ describe('sorting members into clusters', () => {
         expect(clusterId(group.toReversed(), 'x')).toBe(clusterId(group, 'x'));
       }),
     );
-    expect(
-      clusterId(
-        [member('https://a'), member('https://b', { kubeSystemUid: 'uid-1', rootCaHash: 'ca' })],
-        'x',
-      ),
-    ).toBe('uid-1');
+    expect(clusterId([member('https://a'), member('https://b', { kubeSystemUid: 'uid-1' })], 'x')).toBe(
+      'uid-1',
+    );
     expect(clusterId([member('https://a')], 'x')).toBe('url:https://a');
   });
 });

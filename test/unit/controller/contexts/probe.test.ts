@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterEvidence } from '../../../../controller/contexts/evidence.ts';
-import { probeCluster } from '../../../../controller/contexts/probe.ts';
+import { isStillCluster, probeCluster } from '../../../../controller/contexts/probe.ts';
 import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
-import { configMaps, namespaces } from '../../../../shared/kube/resource.ts';
-import { anObject, FakeApi, type FakeCall } from '../../fakes/fake-api.ts';
+import { namespaces } from '../../../../shared/kube/resource.ts';
+import { FakeApi, type FakeCall } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
 let api: FakeApi;
@@ -12,8 +12,6 @@ beforeEach(() => {
   api = new FakeApi(new ManualClock());
   for (const name of ['kube-system', 'default', 'team']) {
     api.put(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    const rootCa = anObject(configMaps, name, 'kube-root-ca.crt');
-    api.put(configMaps, { ...rootCa, data: { 'ca.crt': 'the certificate' } });
   }
 });
 
@@ -37,7 +35,6 @@ describe('asking a cluster who it is', () => {
       namespace: { name: 'team', uid: uidOf('team') },
       sharesSourceNamespace: undefined,
     });
-    expect(evidence.rootCaHash).toMatch(/^[0-9a-f]{64}$/);
     expect(await probe()).toMatchObject({ namespace: { name: 'default' } });
   });
 
@@ -56,7 +53,6 @@ describe('asking a cluster who it is', () => {
     expect(await probe('team')).toEqual({
       kubeSystemUid: undefined,
       namespace: undefined,
-      rootCaHash: undefined,
       sharesSourceNamespace: undefined,
     });
   });
@@ -66,7 +62,17 @@ describe('asking a cluster who it is', () => {
     new ApiError(500, 'ServerError'),
     new TransportError('Timeout', true, ''),
   ])('fails where the cluster gives no answer: %s', async (error) => {
-    refuse(({ resource }) => resource?.plural === 'configmaps', error);
+    refuse(({ name }) => name === 'team', error);
     await expect(probe('team')).rejects.toBe(error);
+  });
+
+  it('sees with one request whether it still is the same cluster', async () => {
+    const evidence = await probe('team');
+    api.calls.length = 0;
+    expect(await isStillCluster(api, evidence, {})).toBe(true);
+    expect(api.calls).toHaveLength(1);
+    expect(await isStillCluster(api, { ...evidence, kubeSystemUid: 'of another' }, {})).toBe(false);
+    expect(await isStillCluster(api, { namespace: { name: 'team', uid: 'of another' } }, {})).toBe(false);
+    expect(await isStillCluster(api, {}, {})).toBe(false);
   });
 });

@@ -57,7 +57,8 @@ export class TargetWorld {
   readonly #index: CopyIndex;
   readonly #objects = new Map<string, Stored>();
   #events: { readonly version: number; readonly event: Event }[] = [];
-  #answers: (() => void)[] = [];
+  #answers: (() => Promise<void>)[] = [];
+  readonly #underWay = new Set<string>();
   #list: { readonly version: number; readonly objects: readonly PayloadObject[] } | undefined;
   #version = 10;
   #uids = 0;
@@ -84,33 +85,23 @@ export class TargetWorld {
 
   /** We write; the answer is on its way. */
   write(namespace: string, name: string, value: string): void {
-    const stored = this.#store(namespace, name, aCopy(namespace, name, value));
-    this.#answers.push(() => {
-      this.#index.learn('ConfigMap', { kind: 'ConfigMap', namespace, name }, stored);
-    });
+    this.#request(namespace, name, () => this.#store(namespace, name, aCopy(namespace, name, value)));
   }
 
   /** We read what stands there now; the answer is on its way. */
   look(namespace: string, name: string): void {
-    const target = { kind: 'ConfigMap', namespace, name } as const;
-    const before = this.#index.standing(target);
-    const seen = this.truth(namespace, name);
-    this.#answers.push(() => {
-      if (seen === undefined) {
-        this.#index.forget(target, typeof before === 'string' ? undefined : before.uid);
-      } else {
-        this.#index.learn('ConfigMap', target, seen);
-      }
-    });
+    this.#request(namespace, name, () => this.truth(namespace, name));
   }
 
   /** We delete at the version that stands there; the answer is on its way. */
   remove(namespace: string, name: string): void {
-    const uid = this.truth(namespace, name)?.metadata.uid;
-    if (uid !== undefined) {
-      this.drop(namespace, name);
-      this.#answers.push(() => {
-        this.#index.forget({ kind: 'ConfigMap', namespace, name }, uid);
+    const known = this.#index.standing({ kind: 'ConfigMap', namespace, name });
+    const present = this.truth(namespace, name)?.metadata;
+    // As with preconditions: what is there must be what is known.
+    if (typeof known !== 'string' && present?.resourceVersion === known.resourceVersion) {
+      this.#request(namespace, name, () => {
+        this.drop(namespace, name);
+        return undefined;
       });
     }
   }
@@ -137,9 +128,26 @@ export class TargetWorld {
   }
 
   /** The answer to one of our requests arrives: they overtake each other at will. */
-  answer(which: number): void {
+  async answer(which: number): Promise<void> {
     const [answer] = this.#answers.splice(which % Math.max(1, this.#answers.length), 1);
-    answer?.();
+    await answer?.();
+  }
+
+  /** One request at a time is under way about an object; the server acts at once, and the answer comes later. */
+  #request(namespace: string, name: string, act: () => PayloadObject | undefined): void {
+    const place = `${namespace}/${name}`;
+    if (this.#underWay.has(place)) {
+      return;
+    }
+    this.#underWay.add(place);
+    const { promise, resolve } = Promise.withResolvers<PayloadObject | undefined>();
+    const taken = this.#index.during({ kind: 'ConfigMap', namespace, name }, () => promise);
+    const stored = act();
+    this.#answers.push(async () => {
+      resolve(stored);
+      await taken;
+      this.#underWay.delete(place);
+    });
   }
 
   /** The next event of the watch, if there is one. None comes while a list is under way. */
@@ -158,7 +166,7 @@ export class TargetWorld {
     if (list === undefined) {
       return;
     }
-    const items = list.objects.flatMap((object) => this.#index.project('ConfigMap', object, true) ?? []);
+    const items = list.objects.flatMap((object) => this.#index.project('ConfigMap', object) ?? []);
     this.#index.replace('ConfigMap', undefined, items, String(list.version));
     this.#events = this.#events.filter(({ version }) => version > list.version);
     this.#list = undefined;

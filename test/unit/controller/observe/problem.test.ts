@@ -15,11 +15,11 @@ function aClaim(namespace = 'demo'): Claim {
     context: 'c1',
     cluster: 'x',
     target,
-    updateOnly: false,
+    creation: 'allowed',
   };
 }
 
-const alone: Surroundings = { unreachable: undefined, listForbidden: false, winner: undefined };
+const alone: Surroundings = { unreachable: undefined, listFailure: undefined, winner: undefined };
 
 function problem(outcome: Outcome, around: Partial<Surroundings> = {}): Problem | undefined | 'unclear' {
   return problemOf(outcome, aClaim(), { ...alone, winner: aClaim(), ...around });
@@ -44,6 +44,7 @@ describe('the problem that an outcome is', () => {
     { kind: 'waiting', reason: 'TargetUnreachable' },
     { kind: 'waiting', reason: 'SourceChanging' },
     { kind: 'waiting', reason: 'ContextUnidentified' },
+    { kind: 'waiting', reason: 'ContextSettling' },
     { kind: 'waiting', reason: 'Fuse' },
     { kind: 'failed', error: new SourceReadError(new ApiError(500, 'ServerError')) },
     { kind: 'failed', error: new TransportError('Timeout', true, '') },
@@ -59,7 +60,18 @@ describe('the problem that an outcome is', () => {
     ['SpecialSecret', { kind: 'refused', reason: 'SpecialSecret' }, {}],
     ['Contested', { kind: 'waiting', reason: 'Contested' }, {}],
     ['TargetUnreachable', { kind: 'waiting', reason: 'TargetUnreachable' }, { unreachable: 'it is silent' }],
-    ['TargetForbidden', { kind: 'waiting', reason: 'TargetNotListed' }, { listForbidden: true }],
+    [
+      'TargetForbidden',
+      { kind: 'waiting', reason: 'TargetNotListed' },
+      { listFailure: new ApiError(403, 'Forbidden') },
+    ],
+    [
+      'TargetListFailed',
+      { kind: 'waiting', reason: 'TargetNotListed' },
+      { listFailure: new ApiError(500, 'ServerError') },
+    ],
+    ['TargetUnreachable', { kind: 'waiting', reason: 'TargetNotListed' }, { unreachable: 'it is silent' }],
+    ['CopyTerminating', { kind: 'waiting', reason: 'CopyTerminating' }, {}],
     ['TargetForbidden', failed(403, 'Forbidden'), {}],
     ['NamespaceNotFound', failed(404, 'NamespaceNotFound'), {}],
     ['NamespaceTerminating', failed(403, 'NamespaceTerminating'), {}],

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ClaimIndex } from '../../../../controller/claims/claim-index.ts';
+import { Claims } from '../../../../controller/claims/claims.ts';
 import { resolve } from '../../../../controller/claims/resolve.ts';
 import { Lane } from '../../../../controller/lane/lane.ts';
+import { Scheduler } from '../../../../controller/lane/scheduler.ts';
+import { Verification } from '../../../../controller/lane/verification.ts';
 import { ControllerMetrics } from '../../../../controller/observe/controller-metrics.ts';
 import { Reporter } from '../../../../controller/observe/reporter.ts';
 import type { Outcome } from '../../../../controller/reconcile/outcome.ts';
@@ -33,18 +35,31 @@ let told: string[];
 let logged: string[];
 let reporter: Reporter;
 let lane: Lane;
+let clock: ManualClock;
+let sources: Map<string, SourceRecord>;
+let repeats = false;
 
 /** Keeps every line as text. */
 function keepingLogger(): Logger {
-  const keep = (message: string, fields?: LogFields): void => {
-    logged.push(`${message} ${JSON.stringify(fields)}`);
+  const keep =
+    (level: string) =>
+    (message: string, fields?: LogFields): void => {
+      logged.push(`${level} ${message} ${JSON.stringify(fields)}`);
+    };
+  return {
+    debug: keep('debug'),
+    info: keep('info'),
+    warn: keep('warn'),
+    error: keep('error'),
+    with: () => keepingLogger(),
   };
-  return { debug: keep, info: keep, warn: keep, error: keep, with: () => keepingLogger() };
 }
 
 beforeEach(() => {
   told = [];
   logged = [];
+  clock = new ManualClock();
+  sources = new Map([[sourceKey(source), source]]);
   reporter = new Reporter({
     events: {
       record: ({ type, reason, message, object }) => {
@@ -53,20 +68,23 @@ beforeEach(() => {
     },
     logger: keepingLogger(),
     metrics,
+    clock,
+    random: () => 0.5,
+    sourceOf: (key) => sources.get(key),
   });
   const { signal } = new AbortController();
-  const clock = new ManualClock();
   const client = new FakeApi(clock);
   const circumstances = (): ReturnType<typeof circumstancesOf> => circumstancesOf(c1, c2);
   lane = new Lane({
     cluster: 'cluster-c1',
     reading,
-    claims: new ClaimIndex(),
+    scheduler: new Scheduler(clock),
+    verification: new Verification(clock, () => 0.5),
+    claims: new Claims(circumstances()),
     sources: new SourceReader({
       client,
       keys,
       stampKey,
-      circumstances,
       onVersion: () => undefined,
       cacheBytes: 0,
       clock,
@@ -93,13 +111,14 @@ function pass(outcome: Outcome, context = 'c1', ...of: readonly SourceRecord[]):
     context,
     cluster: 'cluster-c1',
     target,
-    updateOnly: false,
+    creation: 'allowed' as const,
   }));
-  reporter.passed(lane, target, { outcome, claims, winner: claims[0] }, 5);
+  reporter.passed(lane, target, { outcome, claims, winner: claims[0] }, 5, repeats);
 }
 
 function resolved(list: string, ...contexts: readonly CatalogContext[]): void {
-  reporter.resolved(resolve({ ...source, syncContexts: list }, circumstancesOf(...contexts)));
+  const listed = { ...source, syncContexts: list };
+  reporter.resolved(listed, resolve(listed, circumstancesOf(...contexts)));
 }
 
 const level: Outcome = { kind: 'left', reason: 'Level' };
@@ -148,6 +167,7 @@ describe('the reporter', () => {
 
   it('tells the source that has to stand back, and not the one that is served', () => {
     const other = aSource({ namespace: 'other', syncContexts: 'c1' });
+    sources.set(sourceKey(other), other);
     pass(level, 'c1', source, other);
     pass(level, 'c1', source, other);
     expect(reasons()).toEqual(['Warning other/omni ClaimedByOther']);
@@ -155,10 +175,33 @@ describe('the reporter', () => {
     expect(reasons().at(-1)).toBe('Normal other/omni Recovered');
   });
 
-  it('forgets a source that is none any more without a word', () => {
+  it('forgets a source that is gone, also when a pass over its copy ends later', () => {
     pass(unowned);
+    sources.delete(sourceKey(source));
     reporter.forgotten(sourceKey(source));
+    pass(noNamespace);
     expect([told.length, reporter.counts().size]).toEqual([1, 0]);
+  });
+
+  it('repeats the Event of a problem that lasts before API servers drop it', async () => {
+    const stop = new AbortController();
+    const running = reporter.run(stop.signal);
+    pass(unowned);
+    await clock.advance(59 * 60_000);
+    expect(reasons()).toEqual(['Warning demo/omni Unowned', 'Warning demo/omni Unowned']);
+    pass(level);
+    await clock.advance(120 * 60_000);
+    expect(reasons().at(-1)).toBe('Normal demo/omni Recovered');
+    stop.abort();
+    await running;
+  });
+
+  it('logs one of many failures for one reason as a warning', () => {
+    pass(noNamespace);
+    repeats = true;
+    pass(noNamespace);
+    repeats = false;
+    expect(logged.filter((line) => line.startsWith('warn pass over a copy failed'))).toHaveLength(1);
   });
 });
 
@@ -204,7 +247,7 @@ describe('what is wrong with a list', () => {
 it('logs what went wrong without the words of an error that it does not know', () => {
   const error = new Error('c4n4ry-payload');
   pass({ kind: 'failed', error });
-  expect(logged.some((line) => line.startsWith('pass over a copy failed'))).toBe(true);
+  expect(logged.some((line) => line.startsWith('warn pass over a copy failed'))).toBe(true);
   expect(logged.join('\n')).not.toContain('c4n4ry-payload');
   expect(told.join('\n')).not.toContain('c4n4ry-payload');
 });

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../../../controller/claims/claim.ts';
+import type { TargetRef } from '../../../../controller/claims/target-ref.ts';
 import { buildCopy, type SourceContent } from '../../../../controller/copy/build-copy.ts';
 import { contentOfSource, contentStamp } from '../../../../controller/copy/content.ts';
 import { recordOfMetadata, recordOfObject } from '../../../../controller/copy/copy-record.ts';
@@ -10,6 +11,7 @@ import type { Facts } from '../../../../controller/reconcile/facts.ts';
 import type { PayloadObject } from '../../../../shared/kube/object.ts';
 import { type SyncedKindName, syncedKind } from '../../../../shared/synced-kind.ts';
 import {
+  aClaim,
   aSource,
   cluster,
   keys,
@@ -36,13 +38,11 @@ class World {
     this.#kind = kind;
     this.#source = contentOf(kind, state);
     this.#versionsTrusted = versionsTrusted;
-    this.#claim = {
+    this.#claim = aClaim({
       source: aSource({ kind, uid: 'uid-omni', resourceVersion: state.resourceVersion }),
       context,
-      cluster: 'cluster-1',
       target: { kind, namespace: 'team', name: 'omni' },
-      updateOnly: false,
-    };
+    });
   }
 
   /** Decides and acts until a decision changes nothing; yields that one. `whole`: the content is known from the start. */
@@ -83,9 +83,19 @@ class World {
       case 'standing':
         return { ...facts, standing: this.#standing(true) };
       case 'source':
-        return { ...facts, source: { state: 'read', fresh: true, source: this.#source } };
+        return {
+          ...facts,
+          source: { uid: 'uid-omni', fresh: true, reading: { state: 'read', source: this.#source } },
+        };
       case 'release':
-        return { ...facts, release: { released: true, reason: 'SourceDeleted' } };
+        return {
+          ...facts,
+          release: {
+            uid: 'uid-copy',
+            resourceVersion: this.copy?.metadata.resourceVersion ?? '',
+            release: { released: true, reason: 'SourceDeleted' },
+          },
+        };
     }
   }
 
@@ -221,9 +231,8 @@ describe('deciding and acting', () => {
         world.pass(true);
         const standing = recordOfObject(syncedKind(kind), world.copy ?? { metadata: { name: '' } }, reading);
         const source = aSource({ kind, uid: 'uid-omni', resourceVersion: state.resourceVersion });
-        const target = { kind, namespace: 'team', name: 'omni' };
-        const claim = { source, context: 'c1', cluster: 'cluster-1', target, updateOnly: false };
-        const facts = { target, claims: [claim], standing, versionsTrusted: true };
+        const target: TargetRef = { kind, namespace: 'team', name: 'omni' };
+        const facts = { target, claims: [aClaim({ source, target })], standing, versionsTrusted: true };
         expect(decide(facts)).toEqual({ action: 'leave', reason: 'Level' });
         expect(decide({ ...facts, versionsTrusted: false })).toMatchObject({
           action: 'gather',

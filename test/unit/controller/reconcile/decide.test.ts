@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
 import { type Decision, decide, winnerOf } from '../../../../controller/reconcile/decide.ts';
-import type { Facts } from '../../../../controller/reconcile/facts.ts';
+import type { Facts, Release } from '../../../../controller/reconcile/facts.ts';
 import { facts, standings } from './facts-arbitrary.ts';
 
 const runs = { numRuns: 1_000 };
@@ -11,6 +11,20 @@ const writes: ReadonlySet<Decision['action']> = new Set(['create', 'update', 'ad
 
 function ownershipOf({ standing }: Facts): CopyRecord['ownership'] | undefined {
   return typeof standing === 'string' ? undefined : standing.ownership;
+}
+
+/** The proof about the copy as it is, where there is one. */
+function releaseOf({ standing, release }: Facts): Release | undefined {
+  const isOfIt = typeof standing !== 'string' && standing.resourceVersion === release?.resourceVersion;
+  return isOfIt ? release?.release : undefined;
+}
+
+function isReleased(given: Facts): boolean {
+  return releaseOf(given)?.released === true;
+}
+
+function isTerminating({ standing }: Facts): boolean {
+  return typeof standing !== 'string' && standing.terminating;
 }
 
 describe('whatever the facts, a decision', () => {
@@ -38,20 +52,23 @@ describe('whatever the facts, a decision', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const proven =
-          given.claims.length === 0 && ownershipOf(given) === 'ours' && given.release?.released === true;
+          given.claims.length === 0 &&
+          ownershipOf(given) === 'ours' &&
+          !isTerminating(given) &&
+          isReleased(given);
         expect(decide(given).action === 'delete').toBe(proven);
       }),
       runs,
     );
   });
 
-  it('creates only where nothing stands, and never for a claim that may only update', () => {
+  it('creates only where nothing exists, and only for a claim that may create', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const decision = decide(given);
         if (decision.action === 'create') {
           expect(given.standing).toBe('absent');
-          expect(decision.claim.updateOnly).toBe(false);
+          expect(decision.claim.creation).toBe('allowed');
         }
       }),
       runs,
@@ -68,7 +85,7 @@ describe('whatever the facts, a decision', () => {
         const { origin } = decision.standing;
         const { namespace, name } = decision.claim.source;
         const same = origin?.namespace === namespace && origin.name === name;
-        expect(same || given.release?.released === true).toBe(true);
+        expect(same || isReleased(given)).toBe(true);
       }),
       runs,
     );
@@ -80,7 +97,10 @@ describe('whatever the facts, a decision', () => {
         const decision = decide(given);
         if (decision.action === 'create' || decision.action === 'update' || decision.action === 'adopt') {
           expect(decision.claim).toBe(winnerOf(given));
-          expect(given.source).toMatchObject({ state: 'read', source: decision.source });
+          expect(given.source).toMatchObject({
+            uid: decision.claim.source.uid,
+            reading: { state: 'read', source: decision.source },
+          });
         }
       }),
       runs,
@@ -91,14 +111,14 @@ describe('whatever the facts, a decision', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const decision = decide(given);
-        if (decision.action !== 'update' || !given.versionsTrusted || given.source?.state !== 'read') {
+        if (decision.action !== 'update' || !given.versionsTrusted) {
           return;
         }
         const { origin } = decision.standing;
         const ahead =
           origin?.uid === decision.source.uid &&
           Number(origin.resourceVersion) > Number(decision.source.resourceVersion);
-        expect(ahead && given.source.fresh !== true).toBe(false);
+        expect(ahead && given.source?.fresh !== true).toBe(false);
       }),
       runs,
     );
@@ -136,15 +156,12 @@ describe('whatever the facts, a decision', () => {
         if (decision.action !== 'gather') {
           return;
         }
-        const { standing } = given;
+        const { standing, source } = given;
         const missing = {
           source:
-            given.source === undefined ||
-            (decision.fact === 'source' &&
-              decision.fresh &&
-              given.source.state === 'read' &&
-              given.source.fresh !== true),
-          release: given.release === undefined,
+            source?.uid !== winnerOf(given)?.source.uid ||
+            (decision.fact === 'source' && decision.fresh && source?.fresh !== true),
+          release: releaseOf(given) === undefined,
           standing: typeof standing !== 'string' && standing.stamp === undefined,
         };
         expect(missing[decision.fact]).toBe(true);
@@ -163,7 +180,11 @@ it('lets an object alone that nobody claims, unless it is ours', () => {
         claims: [],
         standing,
         versionsTrusted: true,
-        release: { released: true, reason: 'SourceDeleted' },
+        release: {
+          uid: 'uid-copy',
+          resourceVersion: '1',
+          release: { released: true, reason: 'SourceDeleted' },
+        },
       };
       expect(decide(given).action).toBe('leave');
     }),

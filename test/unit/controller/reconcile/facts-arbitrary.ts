@@ -1,9 +1,16 @@
 import * as fc from 'fast-check';
-import type { Claim } from '../../../../controller/claims/claim.ts';
+import type { Claim, Creation } from '../../../../controller/claims/claim.ts';
 import type { TargetRef } from '../../../../controller/claims/target-ref.ts';
 import type { SourceContent } from '../../../../controller/copy/build-copy.ts';
 import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
-import type { Facts, Release, SourceReading, Standing } from '../../../../controller/reconcile/facts.ts';
+import type {
+  Facts,
+  GatheredRelease,
+  GatheredSource,
+  Release,
+  SourceReading,
+  Standing,
+} from '../../../../controller/reconcile/facts.ts';
 import { aSource, cluster, versions } from '../arbitraries.ts';
 
 export const target: TargetRef = { kind: 'ConfigMap', namespace: 'team', name: 'omni' };
@@ -19,9 +26,9 @@ export const claimsArbitrary: fc.Arbitrary<Claim> = fc
     resourceVersion: versions,
     creationTimestamp: fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'),
     context: fc.constantFrom(...contexts),
-    updateOnly: fc.boolean(),
+    creation: fc.constantFrom<Creation[]>('allowed', 'ambiguous', 'settling'),
   })
-  .map(({ namespace, generation, resourceVersion, creationTimestamp, context, updateOnly }) => ({
+  .map(({ namespace, generation, resourceVersion, creationTimestamp, context, creation }) => ({
     source: aSource({
       namespace,
       uid: `uid-${namespace}-${generation}`,
@@ -31,7 +38,7 @@ export const claimsArbitrary: fc.Arbitrary<Claim> = fc
     context,
     cluster: 'cluster-1',
     target,
-    updateOnly,
+    creation,
   }));
 
 const contents: fc.Arbitrary<SourceContent> = fc.record({
@@ -51,12 +58,18 @@ const contents: fc.Arbitrary<SourceContent> = fc.record({
 });
 
 const readings: fc.Arbitrary<SourceReading> = fc.oneof(
-  fc.tuple(contents, fc.boolean()).map(([source, fresh]) => ({ state: 'read', source, fresh }) as const),
+  contents.map((source) => ({ state: 'read', source }) as const),
   fc.constant({ state: 'changing' } as const),
   fc.constant({ state: 'special' } as const),
 );
 
-export const releases: fc.Arbitrary<Release> = fc.oneof(
+const gatheredSources: fc.Arbitrary<GatheredSource> = fc.record({
+  uid: fc.constantFrom(...sourceNamespaces.flatMap((name) => [`uid-${name}-1`, `uid-${name}-2`])),
+  reading: readings,
+  fresh: fc.boolean(),
+});
+
+const releases: fc.Arbitrary<Release> = fc.oneof(
   fc
     .constantFrom('SourceDeleted' as const, 'AnnotationRemoved' as const, 'ContextDelisted' as const)
     .map((reason) => ({ released: true, reason }) as const),
@@ -70,9 +83,15 @@ export const releases: fc.Arbitrary<Release> = fc.oneof(
     .map((reason) => ({ released: false, reason }) as const),
 );
 
+const gatheredReleases: fc.Arbitrary<GatheredRelease> = fc.record({
+  uid: fc.constant('uid-copy'),
+  resourceVersion: fc.constantFrom('1', '2'),
+  release: releases,
+});
+
 const records: fc.Arbitrary<CopyRecord> = fc.record({
   uid: fc.constant('uid-copy'),
-  resourceVersion: versions,
+  resourceVersion: fc.constantFrom('1', '2'),
   ownership: fc.constantFrom('ours', 'kubed', 'foreign'),
   origin: fc.option(
     fc.record({
@@ -88,6 +107,9 @@ const records: fc.Arbitrary<CopyRecord> = fc.record({
   ),
   labelled: fc.boolean(),
   stamp: fc.constantFrom(undefined, ...stamps),
+  unverified: fc.boolean(),
+  inSyncWith: fc.option(versions, { nil: undefined }),
+  terminating: fc.boolean(),
   additions: fc.constant(undefined),
 });
 
@@ -103,6 +125,6 @@ export const facts: fc.Arbitrary<Facts> = fc.record({
   claims: fc.array(claimsArbitrary, { maxLength: 3 }),
   standing: standings,
   versionsTrusted: fc.boolean(),
-  source: fc.option(readings, { nil: undefined }),
-  release: fc.option(releases, { nil: undefined }),
+  source: fc.option(gatheredSources, { nil: undefined }),
+  release: fc.option(gatheredReleases, { nil: undefined }),
 });

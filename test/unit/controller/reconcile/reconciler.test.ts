@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ClaimIndex } from '../../../../controller/claims/claim-index.ts';
+import { Claims } from '../../../../controller/claims/claims.ts';
 import type { TargetRef } from '../../../../controller/claims/target-ref.ts';
-import { ContextLink } from '../../../../controller/contexts/context-link.ts';
+import { ContextLink, newLinkStatus } from '../../../../controller/contexts/context-link.ts';
 import { recordOfObject } from '../../../../controller/copy/copy-record.ts';
 import { Contention } from '../../../../controller/lane/contention.ts';
 import { CopyIndex } from '../../../../controller/lane/copy-index.ts';
@@ -29,15 +29,25 @@ class Bench {
   readonly source = new FakeApi(this.clock);
   readonly target = new FakeApi(this.clock);
   readonly index = new CopyIndex(reading);
-  readonly claims = new ClaimIndex();
+  readonly claims = new Claims(circumstances);
   readonly fuse = new DeletionFuse();
   readonly #signal = new AbortController().signal;
+  readonly #reader = new SourceReader({
+    client: this.source,
+    keys,
+    stampKey,
+    onVersion: () => undefined,
+    cacheBytes: 1_000_000,
+    clock: this.clock,
+    signal: this.#signal,
+  });
   readonly #link = new ContextLink({
     name: 'c1',
     namespace: 'team',
     server: this.target.server,
     fingerprint: '',
     client: this.target,
+    status: newLinkStatus,
     sourceNamespaceUid: () => Promise.resolve(undefined),
     clock: this.clock,
     random: () => 0.5,
@@ -48,16 +58,7 @@ class Bench {
     cluster: 'cluster-c1',
     claims: this.claims,
     index: this.index,
-    sources: new SourceReader({
-      client: this.source,
-      keys,
-      stampKey,
-      circumstances: () => circumstances,
-      onVersion: () => undefined,
-      cacheBytes: 1_000_000,
-      clock: this.clock,
-      signal: this.#signal,
-    }),
+    sources: this.#reader,
     writer: new TargetWriter({ index: this.index, keys, cluster, signal: this.#signal }),
     fuse: this.fuse,
     contention: new Contention(this.clock),
@@ -78,13 +79,15 @@ class Bench {
       data: { key: value },
     };
     const record = sourceRecordOf('ConfigMap', this.source.put(configMaps, object), keys);
-    this.claims.put(record ?? aSource(), circumstances);
+    this.claims.put(`ConfigMap/${namespace}/omni`, record ?? aSource());
+    this.#reader.sourceChanged(`ConfigMap/${namespace}/omni`, record);
   }
 
   /** The source is gone, and its claim with it. */
   withdraw(namespace: string): void {
     this.source.drop(configMaps, namespace, 'omni');
-    this.claims.remove(`ConfigMap/${namespace}/omni`);
+    this.claims.put(`ConfigMap/${namespace}/omni`, undefined);
+    this.#reader.sourceChanged(`ConfigMap/${namespace}/omni`, undefined);
   }
 
   async pass(): Promise<Outcome> {
@@ -229,7 +232,7 @@ describe('what changes while a pass is reading', () => {
     bench.target.drop(configMaps, 'team', 'omni');
     bench.index.forget(target, ofOther.metadata.uid);
     bench.annotate('demo', '1');
-    bench.claims.remove('ConfigMap/other/omni');
+    bench.claims.put('ConfigMap/other/omni', undefined);
     await bench.pass();
     bench.withdraw('demo');
     // A second controller gives the copy to the other source, which still asks for it, though this one has yet to hear so.

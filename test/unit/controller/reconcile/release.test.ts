@@ -61,8 +61,10 @@ describe('whether a copy may go', () => {
           expect(names).not.toContain(origin.context);
           const contexts = names.map((name) => catalog.contexts.get(name));
           for (const context of contexts) {
-            expect(context).toMatchObject({ identified: true, settling: false, isSource: false });
-            expect([context?.cluster, context?.namespace ?? 'demo']).not.toEqual([cluster, namespace]);
+            expect(context).toMatchObject({ isSource: false });
+            const isPlace = (context?.namespace ?? 'demo') === namespace;
+            expect(isPlace && context?.cluster === cluster).toBe(false);
+            expect(isPlace && context?.identified === false && context.settling).toBe(false);
           }
           expect(new Set(contexts.map((context) => context?.cluster)).size).toBe(names.length);
         },
@@ -116,15 +118,19 @@ describe('whether a copy may go', () => {
     expect(of(live('c1,c2'), c2)).toEqual({ released: false, reason: 'ListInvalid' });
   });
 
-  it('waits while a cluster of the list has not said who it is', () => {
-    expect(of(live('c2'), c1, aContext('c2', { identified: false }))).toEqual({
-      released: false,
-      reason: 'ContextUnidentified',
-    });
-    expect(of(live('c2'), c1, aContext('c2', { settling: true }))).toEqual({
-      released: false,
-      reason: 'ContextUnidentified',
-    });
+  it('waits for a context that may be another name of this cluster: one of its address, or one that is first reached', () => {
+    const waits = { released: false, reason: 'ContextUnidentified' };
+    const c2 = (over: Partial<CatalogContext>): CatalogContext =>
+      aContext('c2', { identified: false, ...over });
+    expect(of(live('c2'), c1, c2({ cluster: c1.cluster }))).toEqual(waits);
+    expect(of(live('c2'), c1, c2({ settling: true }))).toEqual(waits);
+  });
+
+  it('does not wait for a context that leads elsewhere: what cannot be identified holds back only what could be its own', () => {
+    const lost = aContext('c2', { identified: false, problem: 'it is silent' });
+    expect(of(live('c2'), c1, lost)).toEqual({ released: true, reason: 'ContextDelisted' });
+    const bound = aContext('c2', { identified: false, cluster: c1.cluster, namespace: 'team' });
+    expect(of(live('c2'), c1, bound)).toEqual({ released: true, reason: 'ContextDelisted' });
   });
 
   it('does not follow from a source that is a copy itself', () => {

@@ -6,7 +6,7 @@ import type { PayloadObject } from '../../../../shared/kube/object.ts';
 import { configMaps, secrets } from '../../../../shared/kube/resource.ts';
 import { anObject, FakeApi } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
-import { aContext, aSource, circumstancesOf, keys, stampKey } from '../arbitraries.ts';
+import { aSource, keys, stampKey } from '../arbitraries.ts';
 
 let clock: ManualClock;
 let api: FakeApi;
@@ -21,7 +21,6 @@ function aReader(cacheBytes = 100_000): SourceReader {
     client: api,
     keys,
     stampKey,
-    circumstances: () => circumstancesOf(aContext('c1')),
     onVersion: () => undefined,
     cacheBytes,
     clock,
@@ -180,6 +179,28 @@ describe('the live read that a deletion rests on', () => {
     expect(api.calls.at(-1)).toMatchObject({ verb: 'get', shape: 'metadata' });
     expect(await reader.readLive('ConfigMap', 'demo', 'b')).toBeUndefined();
     api.failNext('get', new ApiError(404, 'NamespaceNotFound'));
+    expect(await reader.readLive('ConfigMap', 'demo', 'c')).toBeUndefined();
+  });
+
+  it('serves every cluster that the source leaves at the same time, until an event about the source comes', async () => {
+    const reader = aReader();
+    const leave = (): Promise<unknown> =>
+      Promise.all(Array.from({ length: 50 }, () => reader.readLive('ConfigMap', 'demo', 'a')));
+    await leave();
+    await leave();
+    expect(gets()).toBe(1);
+    reader.sourceChanged('ConfigMap/demo/a', stored('a'));
+    expect(await reader.readLive('ConfigMap', 'demo', 'a')).toBeDefined();
+    expect(gets()).toBe(2);
+    await clock.advance(5_001);
+    await reader.readLive('ConfigMap', 'demo', 'a');
+    expect(gets()).toBe(3);
+  });
+
+  it('is tried again after a failure', async () => {
+    const reader = aReader();
+    api.failNext('get', new ApiError(500, 'ServerError'));
+    await expect(reader.readLive('ConfigMap', 'demo', 'a')).rejects.toThrow(SourceReadError);
     expect(await reader.readLive('ConfigMap', 'demo', 'a')).toBeUndefined();
   });
 

@@ -23,7 +23,6 @@ function aSubject(list: string, over: Partial<Subject> = {}): Subject {
   return {
     kind: 'ConfigMap',
     namespace: 'demo',
-    name: 'omni',
     isCopy: false,
     list: parseContextList(list),
     ...over,

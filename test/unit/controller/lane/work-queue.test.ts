@@ -1,13 +1,15 @@
 // oxlint-disable vitest/no-conditional-expect -- what must hold depends on the case that was generated
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WorkQueue } from '../../../../controller/queue/work-queue.ts';
+import { type Priority, WorkQueue } from '../../../../controller/lane/work-queue.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
 const names = fc.constantFrom('a', 'b', 'c');
 
 const steps = fc.oneof(
-  names.map((key) => ({ do: 'add', key }) as const),
+  fc
+    .tuple(names, fc.constantFrom<Priority[]>('live', 'later'))
+    .map(([key, priority]) => ({ do: 'add', key, priority }) as const),
   fc
     .tuple(names, fc.integer({ min: 1, max: 500 }))
     .map(([key, ms]) => ({ do: 'addAfter', key, ms }) as const),
@@ -33,7 +35,7 @@ describe('the work queue, under any sequence of adds, delays and workers', () =>
         };
         const take = (): void => {
           const depth = queue.depth;
-          const next = queue.take();
+          const next = queue.take('live') ?? queue.take('later');
           expect(next === undefined).toBe(depth === 0);
           if (next !== undefined) {
             expect(working.has(next.key)).toBe(false);
@@ -45,7 +47,7 @@ describe('the work queue, under any sequence of adds, delays and workers', () =>
         for (const step of script) {
           if (step.do === 'add') {
             owe(step.key, clock.monotonic());
-            queue.add(step.key);
+            queue.add(step.key, step.priority);
           } else if (step.do === 'addAfter') {
             owe(step.key, clock.monotonic() + step.ms);
             queue.addAfter(step.key, step.ms);
@@ -86,7 +88,7 @@ describe('the work queue', () => {
     const clock = new ManualClock();
     const taken: string[] = [];
     const queue = new WorkQueue(clock, () => {
-      const next = queue.take();
+      const next = queue.take('live') ?? queue.take('later');
       taken.push(next?.key ?? 'nothing');
     });
     queue.add('a');
@@ -107,9 +109,9 @@ describe('the work queue', () => {
     queue.add('b');
     queue.add('a');
     await clock.advance(10);
-    expect(queue.take()).toEqual({ key: 'a', waitedMs: 40 });
-    expect(queue.take()).toEqual({ key: 'b', waitedMs: 10 });
-    expect(queue.take()).toBeUndefined();
+    expect(queue.take('live')).toEqual({ key: 'a', waitedMs: 40 });
+    expect(queue.take('live')).toEqual({ key: 'b', waitedMs: 10 });
+    expect(queue.take('live')).toBeUndefined();
   });
 
   it('ends a delay when the key is added for now', async () => {
@@ -118,7 +120,7 @@ describe('the work queue', () => {
     queue.addAfter('a', 100);
     queue.add('a');
     expect([queue.depth, queue.delayed]).toEqual([1, 0]);
-    queue.take();
+    queue.take('live');
     queue.done('a');
     await clock.advance(1_000);
     expect(queue.depth).toBe(0);
@@ -147,7 +149,7 @@ describe('the work queue', () => {
     const clock = new ManualClock();
     const queue = new WorkQueue(clock, () => undefined);
     queue.add('a');
-    queue.take();
+    queue.take('live');
     queue.add('a');
     queue.add('b');
     queue.addAfter('c', 10);
@@ -156,5 +158,55 @@ describe('the work queue', () => {
     queue.done('a');
     await clock.advance(100);
     expect(queue.depth).toBe(0);
+  });
+
+  it('hands out live keys first, and puts a key that becomes live among them', () => {
+    const queue = new WorkQueue(new ManualClock(), () => undefined);
+    queue.add('a', 'later');
+    queue.add('b', 'later');
+    queue.add('b', 'live');
+    queue.add('b', 'later');
+    expect([queue.take('live')?.key, queue.take('live')]).toEqual(['b', undefined]);
+    expect([queue.take('later')?.key, queue.take('later')]).toEqual(['a', undefined]);
+    expect(queue.adds).toBe(2);
+  });
+
+  it('walks through a backlog after all else, once more for all calls that come on the way', () => {
+    const queue = new WorkQueue(new ManualClock(), () => undefined);
+    let walks = 0;
+    const everything = function* (): Generator<string> {
+      walks += 1;
+      yield* ['a', 'b', 'c'];
+    };
+    queue.addAll(everything);
+    expect([queue.hasBacklog, queue.depth]).toEqual([true, 0]);
+    expect(queue.take('live')).toBeUndefined();
+    expect(queue.take('later')?.key).toBe('a');
+    queue.addAll(everything);
+    queue.addAll(everything);
+    queue.add('x', 'later');
+    // It has its turn as live, and again in the next walk.
+    queue.add('b');
+    const order: string[] = [];
+    for (let next = queue.take('later'); next !== undefined; next = queue.take('later')) {
+      order.push(next.key);
+      queue.done(next.key);
+    }
+    expect(order).toEqual(['x', 'c', 'c']);
+    expect([walks, queue.hasBacklog]).toEqual([2, false]);
+    expect(queue.take('live')?.key).toBe('b');
+    queue.done('a');
+    expect(queue.take('later')?.key).toBe('a');
+  });
+
+  it('ends the delay of a key that a backlog hands out', async () => {
+    const clock = new ManualClock();
+    const queue = new WorkQueue(clock, () => undefined);
+    queue.addAfter('a', 1_000);
+    queue.addAll(() => ['a']);
+    expect(queue.take('later')?.key).toBe('a');
+    queue.done('a');
+    await clock.advance(2_000);
+    expect(queue.take('later')).toBeUndefined();
   });
 });

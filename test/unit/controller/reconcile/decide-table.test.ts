@@ -1,0 +1,234 @@
+import { expect, test } from 'vitest';
+import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
+import { type Decision, decide } from '../../../../controller/reconcile/decide.ts';
+import type { Facts, Release, SourceReading } from '../../../../controller/reconcile/facts.ts';
+import { aClaim, aSource, cluster } from '../arbitraries.ts';
+
+/** The source `demo/omni` at version 10, which asks for its copy through context c1. */
+const source = aSource({ resourceVersion: '10' });
+const claim = aClaim({ source });
+
+const origin = {
+  namespace: 'demo',
+  name: 'omni',
+  uid: source.uid,
+  resourceVersion: '10',
+  clusterUID: cluster.uid,
+  context: 'c1',
+  stamp: 'stamp-10',
+};
+
+/** Its copy as we wrote it: labelled, content read, given version 10. */
+const copy: CopyRecord = {
+  uid: 'uid-copy',
+  resourceVersion: '500',
+  ownership: 'ours',
+  origin,
+  labelled: true,
+  stamp: 'stamp-10',
+  unverified: false,
+  inSyncWith: undefined,
+  terminating: false,
+  additions: undefined,
+};
+
+function reading(resourceVersion: string, stamp: string): SourceReading {
+  const content = {
+    data: undefined,
+    binaryData: undefined,
+    type: undefined,
+    immutable: false,
+    labels: {},
+    annotations: {},
+  };
+  const { namespace, name, uid } = source;
+  return { state: 'read', source: { namespace, name, uid, resourceVersion, content, stamp } };
+}
+
+function gathered(of: SourceReading, fresh = false): Pick<Facts, 'source'> {
+  return { source: { uid: source.uid, reading: of, fresh } };
+}
+
+function released(release: Release): Pick<Facts, 'release'> {
+  return { release: { uid: copy.uid, resourceVersion: copy.resourceVersion, release } };
+}
+
+const present = gathered(reading('10', 'stamp-10'));
+const changed = gathered(reading('11', 'stamp-11'));
+const ofOther: CopyRecord = { ...copy, origin: { ...origin, namespace: 'other', uid: 'uid-other' } };
+
+/** What is decided, as `action Reason` or `gather fact`; under which facts, on top of a claimed copy in sync. */
+const rows: readonly (readonly [decided: string, because: string, given: Partial<Facts>])[] = [
+  ['wait TargetNotListed', 'no finished list says what exists there', { standing: 'unlisted' }],
+  ['gather source', 'a missing copy needs a payload', { standing: 'absent' }],
+  ['create Missing', 'it is claimed and absent', { standing: 'absent', ...present }],
+  [
+    'refuse AmbiguousCluster',
+    'the list names two contexts of the cluster',
+    { standing: 'absent', claims: [{ ...claim, creation: 'ambiguous' }] },
+  ],
+  [
+    'wait ContextSettling',
+    'a context of the list may turn out to be this cluster',
+    { standing: 'absent', claims: [{ ...claim, creation: 'settling' }] },
+  ],
+  [
+    'wait SourceChanging',
+    'the live source is not what the index says',
+    { standing: 'absent', ...gathered({ state: 'changing' }) },
+  ],
+  [
+    'refuse SpecialSecret',
+    'its type never travels',
+    { standing: 'absent', ...gathered({ state: 'special' }) },
+  ],
+  ['leave Level', 'its content is what was given, and that is the present version', {}],
+  [
+    'leave Level',
+    'its content was compared with the present version',
+    { standing: { ...copy, origin: { ...origin, resourceVersion: '9' }, inSyncWith: '10' } },
+  ],
+  [
+    'leave Level',
+    'the source has a newer version of equal content',
+    { standing: { ...copy, origin: { ...origin, resourceVersion: '9' } }, ...present },
+  ],
+  [
+    'leave Unverified',
+    'it was given the present version, and its content is read in the background',
+    { standing: { ...copy, stamp: undefined, unverified: true } },
+  ],
+  [
+    'gather source',
+    'its content was seen by an event only, and its version says nothing',
+    { standing: { ...copy, stamp: undefined } },
+  ],
+  [
+    'gather standing',
+    'it was given the present content, and may have been changed since',
+    { standing: { ...copy, stamp: undefined }, ...present },
+  ],
+  ['gather source', 'after a restore versions say nothing', { versionsTrusted: false }],
+  ['leave Level', 'after a restore the contents are equal', { versionsTrusted: false, ...present }],
+  ['update SourceChanged', 'the source has other content', { ...changed, claims: [newer()] }],
+  [
+    'update SourceChanged',
+    'the source has other content, whatever the copy holds now',
+    { standing: { ...copy, stamp: undefined }, ...changed, claims: [newer()] },
+  ],
+  ['update Drifted', 'somebody changed its content', { standing: { ...copy, stamp: 'edited' }, ...present }],
+  ['update Relabelled', 'somebody took our labels', { standing: { ...copy, labelled: false }, ...present }],
+  [
+    'update Relabelled',
+    'the context has another name now',
+    { claims: [{ ...claim, context: 'c2' }], ...present },
+  ],
+  [
+    'gather source',
+    'the copy knows a newer version than what is remembered',
+    {
+      standing: {
+        ...copy,
+        stamp: 'stamp-12',
+        origin: { ...origin, resourceVersion: '12', stamp: 'stamp-12' },
+      },
+      ...present,
+    },
+  ],
+  [
+    'update SourceChanged',
+    'the source went back in time: a fresh read says so',
+    {
+      standing: {
+        ...copy,
+        stamp: 'stamp-12',
+        origin: { ...origin, resourceVersion: '12', stamp: 'stamp-12' },
+      },
+      ...gathered(reading('10', 'stamp-10'), true),
+    },
+  ],
+  [
+    'adopt TakenOver',
+    'Kubed made it, and its source claims it',
+    { standing: { ...copy, ownership: 'kubed' }, ...present },
+  ],
+  ['refuse Unowned', 'it is not ours', { standing: { ...copy, ownership: 'foreign' } }],
+  ['wait CopyTerminating', 'finalizers hold it', { standing: { ...copy, terminating: true } }],
+  ['gather release', 'it is the copy of another source', { standing: ofOther }],
+  [
+    'refuse ClaimedByOther',
+    'its own source still asks for it',
+    { standing: ofOther, ...released({ released: false, reason: 'StillListed' }) },
+  ],
+  [
+    'wait ContextUnidentified',
+    'its own source may still ask for it',
+    { standing: ofOther, ...released({ released: false, reason: 'ContextUnidentified' }) },
+  ],
+  [
+    'update Relabelled',
+    'its own source let go, and the contents are equal',
+    { standing: ofOther, ...released({ released: true, reason: 'SourceDeleted' }), ...present },
+  ],
+  ['leave Absent', 'nobody claims it', { claims: [], standing: 'absent' }],
+  ['leave NotOurs', 'nobody claims it', { claims: [], standing: { ...copy, ownership: 'foreign' } }],
+  ['leave UnclaimedKubedCopy', 'nobody claims it', { claims: [], standing: { ...copy, ownership: 'kubed' } }],
+  [
+    'leave Terminating',
+    'somebody deletes it already',
+    { claims: [], standing: { ...copy, terminating: true } },
+  ],
+  ['gather release', 'nobody claims it, which proves nothing', { claims: [] }],
+  [
+    'gather release',
+    'the proof is of another version of the copy',
+    {
+      claims: [],
+      release: {
+        uid: copy.uid,
+        resourceVersion: '499',
+        release: { released: true, reason: 'SourceDeleted' },
+      },
+    },
+  ],
+  ...(['SourceDeleted', 'AnnotationRemoved', 'ContextDelisted'] as const).map(
+    (reason) =>
+      [
+        `delete ${reason}`,
+        'a live read of the source proves it',
+        { claims: [], ...released({ released: true, reason }) },
+      ] as const,
+  ),
+  ...(['StillListed', 'ListInvalid', 'ContextMoved'] as const).map(
+    (reason) =>
+      [
+        `leave ${reason}`,
+        'a live read of the source shows it',
+        { claims: [], ...released({ released: false, reason }) },
+      ] as const,
+  ),
+  [
+    'wait ContextUnidentified',
+    'a listed context may be another name of this cluster',
+    { claims: [], ...released({ released: false, reason: 'ContextUnidentified' }) },
+  ],
+];
+
+function newer(): typeof claim {
+  return aClaim({ source: { ...source, resourceVersion: '11' } });
+}
+
+function inWords(decision: Decision): string {
+  return decision.action === 'gather' ? `gather ${decision.fact}` : `${decision.action} ${decision.reason}`;
+}
+
+test.each(rows)('%s: %s', (decided, _because, given) => {
+  const facts: Facts = {
+    target: claim.target,
+    claims: [claim],
+    standing: copy,
+    versionsTrusted: true,
+    ...given,
+  };
+  expect(inWords(decide(facts))).toBe(decided);
+});
