@@ -1,0 +1,127 @@
+/** `npm run bench`: measures the built program beside a plain loop on real API servers. */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { buildProgram } from '../harness/build.ts';
+import { ensureBinaries } from '../sandbox/binaries/binaries.ts';
+import type { BenchCase } from './bench-case.ts';
+import { cases } from './cases/cases.ts';
+import { latencyChart } from './chart.ts';
+import { machine } from './machine.ts';
+import { reportTable } from './report.ts';
+import { type BenchReport, type CaseResult, Recorder, wrongCounts } from './result.ts';
+
+const usage = `usage: npm run bench -- [options]
+
+  --quick          small sizes, under five minutes; only counts are checked
+  --case NAME      only this case; can be repeated
+  --rounds N       rounds of each case; 3 when absent, 1 with --quick
+  --json FILE      writes all results as JSON
+  --svg FILE       writes the latency distributions of the live cases as SVG
+  --list           lists the cases`;
+
+interface Choice {
+  readonly quick: boolean;
+  readonly list: boolean;
+  readonly rounds: number;
+  readonly cases: readonly BenchCase[];
+  readonly json: string | undefined;
+  readonly svg: string | undefined;
+}
+
+function choiceFromArguments(args: readonly string[]): Choice | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        rounds: { type: 'string' },
+        case: { type: 'string', multiple: true },
+        json: { type: 'string' },
+        svg: { type: 'string' },
+      },
+    });
+    const named = values.case?.map((name) => cases.find((one) => one.name === name));
+    const chosen = named ?? cases.filter(({ quick }) => quick || !values.quick);
+    const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+    const known = chosen.flatMap((one) => one ?? []);
+    const valid = known.length === chosen.length && Number.isInteger(rounds) && rounds > 0;
+    const { quick, list, json, svg } = values;
+    return valid ? { quick, list, rounds, cases: known, json, svg } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function main(): Promise<number> {
+  const choice = choiceFromArguments(process.argv.slice(2));
+  if (choice === undefined) {
+    console.error(usage);
+    return 2;
+  }
+  if (choice.list) {
+    for (const { name, summary, minutes, quick } of cases) {
+      console.log(`${name.padEnd(22)} ${summary} (at most ${minutes} min${quick ? '; quick' : ''})`);
+    }
+    return 0;
+  }
+  await ensureBinaries({ env: process.env, progress: (line) => console.error(line) });
+  await buildProgram();
+  const results: CaseResult[] = [];
+  const { version, described } = await machine();
+  const report: BenchReport = {
+    version,
+    date: new Date().toISOString(),
+    quick: choice.quick,
+    machine: described,
+    cases: results,
+  };
+  for (const one of choice.cases) {
+    results.push(await runCase(one, choice));
+    // Written after every case: what is measured is kept when a later case is interrupted.
+    await write(choice.json, () => JSON.stringify(report, undefined, 1));
+    await write(choice.svg, () => latencyChart(results));
+  }
+  console.log(reportTable(report));
+  return conclusion(results);
+}
+
+async function runCase(
+  { name, summary, minutes, run }: BenchCase,
+  { quick, rounds }: Choice,
+): Promise<CaseResult> {
+  const record = new Recorder();
+  const began = performance.now();
+  const deadline = began + minutes * 60_000;
+  const say = (line: string): void => console.error(`  ${line}`);
+  console.error(`${name}: ${summary}`);
+  let unfinished: string | undefined;
+  try {
+    await run({ quick, rounds, deadline, record, say });
+  } catch (error) {
+    unfinished = error instanceof Error ? error.message : String(error);
+    say(`not finished: ${unfinished}`);
+  }
+  return record.result(name, summary, (performance.now() - began) / 1000, unfinished);
+}
+
+async function write(file: string | undefined, text: () => string): Promise<void> {
+  if (file !== undefined) {
+    await writeFile(file, text());
+  }
+}
+
+/** The last line, and the exit status that it explains. */
+function conclusion(results: readonly CaseResult[]): number {
+  const checks = results.reduce((sum, { checks: { length } }) => sum + length, 0);
+  const wrong = results.reduce((sum, result) => sum + wrongCounts(result).length, 0);
+  const unfinished = results.filter((result) => result.unfinished !== undefined).length;
+  const failed = wrong + unfinished > 0;
+  const verdict = failed ? 'bench failed' : 'bench passed';
+  console.log(
+    `${verdict}: ${checks - wrong} of ${checks} counts right, ${unfinished} of ${results.length} cases not finished`,
+  );
+  return failed ? 1 : 0;
+}
+
+process.exitCode = await main();
