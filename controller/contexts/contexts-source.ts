@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
+import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
 import { explained, nameOf, readGivenKubeconfig } from '../../shared/kube/given-kubeconfig.ts';
 import { type ContextEntry, KubeconfigError, parseKubeconfig } from '../../shared/kube/kubeconfig.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
@@ -87,6 +88,7 @@ export class ContextsSource {
     this.#lastProblem = undefined;
     logger.info('kubeconfig with the target contexts read', { contexts: contexts.map(({ name }) => name) });
     this.#showProblems(contexts);
+    this.#warnOfPlainText(contexts);
     onContexts(contexts);
   }
 
@@ -100,6 +102,20 @@ export class ContextsSource {
       logger.error(
         'kubeconfig with the target contexts is not usable, the last good one stays in use',
         fields,
+      );
+    }
+  }
+
+  #warnOfPlainText(contexts: readonly ContextEntry[]): void {
+    const plain = contexts.flatMap((context) =>
+      'connection' in context && isSentInPlainText(context.connection) ? [context.name] : [],
+    );
+    if (plain.length > 0) {
+      this.#options.logger.warn(
+        'credentials of contexts are sent over plain http, readable on the way; use https',
+        {
+          contexts: plain,
+        },
       );
     }
   }
@@ -119,6 +135,10 @@ export class ContextsSource {
       }
     }
   }
+}
+
+function isSentInPlainText({ server, token, basic }: ConnectionSpec): boolean {
+  return server.startsWith('http://') && (token !== undefined || basic !== undefined);
 }
 
 /**

@@ -14,12 +14,15 @@ interface Record {
 }
 
 /**
- * Notices copies that something on the target keeps changing (a mutating webhook, another controller), so that we back
- * off instead of writing against it for ever.
+ * Notices copies that something on the target keeps changing or deleting (a mutating webhook, another controller), so that
+ * we back off instead of writing against it for ever. Bounded by the repairs of the last ten minutes.
  */
 export class Contention {
   readonly #clock: Clock;
+  /** In the order of their last repair. */
   readonly #records = new Map<string, Record>();
+  /** Copies that somebody deleted, and that were not created again since. */
+  readonly #lost = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,15 +36,27 @@ export class Contention {
     }
     const passed = this.#clock.monotonic() - record.lastAt;
     if (passed > Math.max(quietMs, record.pauseMs * 2)) {
-      this.#records.delete(key);
       return 0;
     }
     return Math.max(0, record.pauseMs - passed);
   }
 
-  /** A drift was repaired. `mutated`: the target changed the repair on the way in, so more of them are in vain. */
+  /** Somebody deleted the copy. */
+  lost(key: string): void {
+    this.#lost.add(key);
+  }
+
+  /** True when the copy is missing because somebody deleted it. */
+  isLost(key: string): boolean {
+    return this.#lost.has(key);
+  }
+
+  /** A drift was repaired, or a deleted copy created again. `mutated`: the target changed the repair on the way in, so more of them are in vain. */
   repaired(key: string, mutated: boolean): void {
+    this.#lost.delete(key);
+    this.#forgetQuiet();
     const before = this.#records.get(key);
+    this.#records.delete(key);
     const repairs = (before?.repairs ?? 0) + 1;
     const contested = mutated || repairs >= freeRepairs;
     const pauseMs = contested
@@ -52,5 +67,15 @@ export class Contention {
 
   forget(key: string): void {
     this.#records.delete(key);
+    this.#lost.delete(key);
+  }
+
+  #forgetQuiet(): void {
+    for (const [key, { lastAt, pauseMs }] of this.#records) {
+      if (this.#clock.monotonic() - lastAt <= Math.max(quietMs, pauseMs * 2)) {
+        return;
+      }
+      this.#records.delete(key);
+    }
   }
 }

@@ -90,12 +90,13 @@ export class Lane implements ScheduledLane {
       scheduler.wake(this, priority);
     });
     const signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    const contention = new Contention(clock);
     this.#reconciler = new Reconciler({
       ...options,
       index: this.index,
       writer: new TargetWriter({ ...options.reading, index: this.index, signal: options.abandon }),
       fuse: this.fuse,
-      contention: new Contention(clock),
+      contention,
       linksFor: (target, context) => this.#linksFor(target, context),
     });
     this.#watches = syncedKinds.map(
@@ -109,6 +110,11 @@ export class Lane implements ScheduledLane {
           claimedNamespaces: () => options.claims.namespacesOf(this.cluster, kind.name),
           onChanged: (targets) => {
             this.enqueue(targets);
+          },
+          onLost: (target) => {
+            if (options.claims.on(this.cluster, target).length > 0) {
+              contention.lost(targetKey(target));
+            }
           },
           onListed: (first) => {
             this.#listed(kind.name, first);

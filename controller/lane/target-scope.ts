@@ -24,6 +24,8 @@ export interface TargetScopeOptions {
   readonly logger: Logger;
   /** These copies are not as they were known. */
   readonly onChanged: (targets: readonly TargetRef[]) => void;
+  /** This copy was known, and was deleted; after a deletion of ours its answer makes it unknown before the event comes. */
+  readonly onLost: (target: TargetRef) => void;
   /** A list was finished: the whole scope is known now. `first`: it is the first of this scope. */
   readonly onListed: (first: boolean) => void;
   /** The credentials may not list all namespaces. */
@@ -78,8 +80,12 @@ export class TargetScope {
           options.onListed(first);
         },
         event: (event) => {
+          const known = index.size;
           const target = index.observe(kind.name, event);
           if (target !== undefined) {
+            if (event.type === 'DELETED' && index.size < known) {
+              options.onLost(target);
+            }
             options.onChanged([target]);
           }
         },

@@ -195,6 +195,12 @@ export class ControllerMetrics {
       ['name'],
       perLane(({ fuse }) => Number(fuse.tripped)),
     );
+    gauge(
+      'context_syncer_lists_failing',
+      'Lists of copies on a target cluster that fail; nothing is written where copies are not listed.',
+      ['name'],
+      perLane(({ failingLists }) => failingLists),
+    );
     gauge('context_syncer_context_up', '1 when the cluster of a context answers.', ['context'], () =>
       [...read.contexts()].map(({ name, state }) => [{ context: name }, Number(state === 'up')] as const),
     );

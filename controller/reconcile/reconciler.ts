@@ -90,6 +90,9 @@ export class Reconciler {
       case 'gather':
         return this.#gather(decision, facts);
       case 'leave':
+        if (decision.reason === 'Absent') {
+          this.#options.contention.forget(targetKey(facts.target));
+        }
         return settled({ kind: 'left', reason: decision.reason });
       case 'refuse':
         return settled({ kind: 'refused', reason: decision.reason });
@@ -138,7 +141,10 @@ export class Reconciler {
   async #write(decision: WriteDecision, target: TargetRef): Promise<Step> {
     const { contention, writer, linksFor } = this.#options;
     const key = targetKey(target);
-    const isRepair = decision.reason === 'Drifted' || decision.reason === 'Relabelled';
+    const isRepair =
+      decision.reason === 'Drifted' ||
+      decision.reason === 'Relabelled' ||
+      (decision.reason === 'Missing' && contention.isLost(key));
     const pauseMs = isRepair ? contention.pauseMs(key) : 0;
     if (pauseMs > 0) {
       return { outcome: { kind: 'waiting', reason: 'Contested', retryAfterMs: pauseMs } };

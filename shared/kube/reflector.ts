@@ -22,7 +22,7 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly firstListShape: Shape;
   /** Shape of watches and later lists. */
   readonly shape: Shape;
-  /** Objects a page; 500, as in client-go's pager. */
+  /** Objects a page; 500 unless given. */
   readonly pageSize?: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -36,6 +36,9 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly backoff?: BackoffOptions | undefined;
 }
 
+/** Objects a page, unless given: as in client-go's pager; and after lists that did not come to an end in time. */
+const defaultPageSize = 500;
+const smallestPageSize = 10;
 /** A watch that ends sooner than this without a word made no progress, in milliseconds. */
 const shortWatchMs = 1_000;
 /** After this many watches in a row that died of silence without a word, their starting point is not trusted. */
@@ -48,6 +51,7 @@ const silentWatchesBeforeRelist = 2;
 export class Reflector<T extends KubeObject, S> {
   readonly #options: ReflectorOptions<T, S>;
   readonly #backoff: BackoffOptions;
+  #pageSize: number;
   #synced = false;
   #lastContact: number | undefined;
   #relistWanted = false;
@@ -61,6 +65,7 @@ export class Reflector<T extends KubeObject, S> {
 
   constructor(options: ReflectorOptions<T, S>) {
     this.#options = options;
+    this.#pageSize = options.pageSize ?? defaultPageSize;
     this.#backoff = options.backoff ?? { baseMs: 300, maxMs: 10_000 };
   }
 
@@ -113,7 +118,7 @@ export class Reflector<T extends KubeObject, S> {
       labelSelector: this.#options.labelSelector,
       fieldSelector: this.#options.fieldSelector,
       shape: this.#synced ? this.#options.shape : this.#options.firstListShape,
-      pageSize: this.#options.pageSize ?? 500,
+      pageSize: this.#pageSize,
       signal,
       project: (object) => guarded('project', () => handler.project(object)),
       onPage: () => this.#contact(),
@@ -194,6 +199,10 @@ export class Reflector<T extends KubeObject, S> {
     }
     // 410 comes as the answer or in the stream. BadRequest is what a version of another storage can meet.
     if (isApiError(error, 'Gone', 'BadRequest')) this.#position = undefined;
+    if (phase === 'list' && error instanceof TransportError) {
+      // Perhaps a page is more than the line carries in time.
+      this.#pageSize = Math.max(smallestPageSize, Math.floor(this.#pageSize / 2));
+    }
     // A watch from a version that the server has yet to reach (a restored etcd) is accepted, and says nothing.
     if (this.#silentWatches >= silentWatchesBeforeRelist) this.#position = undefined;
     this.#options.logger.debug('reflector attempt failed', {
