@@ -295,9 +295,9 @@ export class FakeApi implements KubeClient {
   ): Promise<T | undefined> {
     const call = { verb: 'delete', resource, namespace, name } as const;
     return this.#request(call, options, () => {
-      this.#store.remove(resource, objectKey(resource, namespace, name), options.preconditions);
+      const left = this.#store.remove(resource, objectKey(resource, namespace, name), options.preconditions);
       this.#pump();
-      return undefined;
+      return left === undefined ? undefined : typed<T>(left);
     });
   }
 

@@ -134,14 +134,16 @@ export class FakeStore {
       metadata: { ...after.metadata, resourceVersion: String(this.#version + 1) },
     };
     if (!dryRun) this.#commit(resource, key, before, stored);
+    if (!dryRun && isReleased(stored)) this.#commit(resource, key, stored, undefined);
     return stored;
   }
 
+  /** Yields the object where finalizers hold it. */
   remove(
     resource: Resource,
     key: string,
     preconditions?: { readonly uid: string; readonly resourceVersion: string },
-  ): void {
+  ): KubeObject | undefined {
     const before = this.get(key);
     if (
       preconditions !== undefined &&
@@ -150,7 +152,24 @@ export class FakeStore {
     ) {
       throw new ApiError(409, 'Conflict');
     }
+    if ((before.metadata.finalizers ?? []).length > 0) {
+      return this.#terminate(resource, key, before);
+    }
     this.#commit(resource, key, before, undefined);
+    return undefined;
+  }
+
+  /** Marks an object that finalizers hold; it goes when the last of them is taken off. */
+  #terminate(resource: Resource, key: string, before: KubeObject): KubeObject {
+    if (before.metadata.deletionTimestamp === undefined) {
+      const metadata = {
+        ...before.metadata,
+        deletionTimestamp: new Date(this.#now()).toISOString(),
+        resourceVersion: String(this.#version + 1),
+      };
+      this.#commit(resource, key, before, { ...before, metadata });
+    }
+    return this.get(key);
   }
 
   /** Forgets all history: watches from older versions, and continue tokens, are Gone. */
@@ -185,6 +204,10 @@ export class FakeStore {
     const last = { ...source, metadata: { ...source.metadata, resourceVersion: String(this.#version) } };
     this.#history.push({ version: this.#version, resource, before, after, last });
   }
+}
+
+function isReleased({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0;
 }
 
 function canonical(value: unknown): string {

@@ -1,0 +1,315 @@
+import { describe, expect, it } from 'vitest';
+import { ApiError, TransportError } from '../../../shared/kube/errors.ts';
+import type { PayloadObject } from '../../../shared/kube/object.ts';
+import { configMaps, namespaces } from '../../../shared/kube/resource.ts';
+import type { FakeApi, FakeCall } from '../fakes/fake-api.ts';
+import { EngineWorld, entryOf } from './engine-world.ts';
+
+const minutes = 60_000;
+
+function count(calls: readonly FakeCall[], verb: FakeCall['verb'], plural = 'configmaps'): number {
+  return calls.filter((call) => call.verb === verb && call.resource?.plural === plural).length;
+}
+
+function unavailable(api: FakeApi): void {
+  api.fault = () => ({ before: new TransportError('ConnectionRefused', false, '') });
+  api.endWatches(new TransportError('ConnectionReset', true, ''));
+}
+
+describe('many clusters', () => {
+  it('get one write a copy, from one read of each source, and cost nothing at rest', async () => {
+    await using world = new EngineWorld();
+    const contexts = Array.from({ length: 20 }, (_, index) => `c${index}`);
+    for (const context of contexts) {
+      world.target(context);
+    }
+    for (let index = 0; index < 30; index += 1) {
+      world.annotate(`s${index}`, contexts.join(), '1');
+    }
+    await world.start(...contexts);
+    expect(contexts.map((context) => count(world.target(context).calls, 'create'))).toEqual(
+      contexts.map(() => 30),
+    );
+    expect(count(world.source.calls, 'get')).toBe(30);
+    for (const context of contexts) {
+      const calls = await world.during(world.target(context), 0);
+      expect(calls).toEqual([]);
+    }
+    const idle = await world.during(world.target('c0'), 30 * minutes);
+    expect(idle.filter(({ verb }) => verb !== 'list').length).toBeLessThanOrEqual(30);
+    expect(count(idle, 'get')).toBe(0);
+  });
+
+  it('lose the copies of a source that is gone on one live read', async () => {
+    await using world = new EngineWorld();
+    const contexts = Array.from({ length: 20 }, (_, index) => `c${index}`);
+    for (const context of contexts) {
+      world.target(context);
+    }
+    world.annotate('omni', contexts.join(), '1');
+    await world.start(...contexts);
+    const calls = await world.during(world.source, 1_000, () => {
+      world.source.drop(configMaps, 'demo', 'omni');
+    });
+    expect(contexts.map((context) => world.copy(context, 'omni'))).toEqual(contexts.map(() => undefined));
+    expect(count(calls, 'get')).toBe(1);
+  });
+
+  it('do not notice that one of them goes down and comes back', async () => {
+    await using world = new EngineWorld();
+    world.target('c1');
+    world.target('c2');
+    for (let index = 0; index < 10; index += 1) {
+      world.annotate(`s${index}`, 'c1,c2', '1');
+    }
+    await world.start('c1', 'c2');
+    const source = world.source.calls.length;
+    const healthy = await world.during(world.target('c2'), 1 * minutes, () => {
+      unavailable(world.target('c1'));
+    });
+    world.annotate('s0', 'c1,c2', '2');
+    await world.clock.advance(1_000);
+    expect([world.copy('c1', 's0'), world.copy('c2', 's0')]).toEqual(['1', '2']);
+    expect(healthy.filter(({ verb }) => verb !== 'get')).toEqual([]);
+    world.target('c1').fault = () => undefined;
+    await world.clock.advance(30_000);
+    expect(world.copy('c1', 's0')).toBe('2');
+    const reads = world.source.calls.slice(source).filter(({ verb }) => verb === 'get');
+    expect(reads.length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('a restart', () => {
+  it('beside copies in sync reads no payload of a source, and verifies contents by pages', async () => {
+    await using world = new EngineWorld();
+    world.target('c1');
+    for (let index = 0; index < 60; index += 1) {
+      world.annotate(`s${index}`, 'c1', '1');
+    }
+    await world.start('c1');
+    await world.stop();
+    world.target('c1').calls.length = 0;
+    world.source.calls.length = 0;
+    await world.start('c1');
+    expect(count(world.source.calls, 'get')).toBe(0);
+    const calls = world.target('c1').calls;
+    expect(calls.filter(({ verb }) => verb === 'create' || verb === 'update')).toEqual([]);
+    expect(count(calls, 'get')).toBe(0);
+    expect(calls.filter(({ verb, shape }) => verb === 'list' && shape === 'full').length).toBeLessThanOrEqual(
+      4,
+    );
+  });
+
+  it('brings a change of the meantime at once, and repairs drift of the meantime soon', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    for (let index = 0; index < 60; index += 1) {
+      world.annotate(`s${index}`, 'c1', '1');
+    }
+    await world.start('c1');
+    await world.stop();
+    world.annotate('s7', 'c1', '2');
+    const drifted = target.peek<PayloadObject>(configMaps, 'demo', 's9');
+    if (drifted !== undefined) {
+      target.put(configMaps, { ...drifted, data: { key: 'edited' } });
+    }
+    // Contents cannot be read in the background for now.
+    target.fault = ({ verb, shape }) =>
+      verb === 'list' && shape === 'full' ? { before: new ApiError(500, 'ServerError') } : undefined;
+    await world.start('c1');
+    expect([world.copy('c1', 's7'), world.copy('c1', 's9')]).toEqual(['2', 'edited']);
+    target.fault = () => undefined;
+    await world.clock.advance(30_000);
+    expect(world.copy('c1', 's9')).toBe('1');
+  });
+});
+
+describe('what lasts', () => {
+  it('costs one request at a time for all objects of a missing namespace, and heals when it comes', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    target.requireNamespaces = true;
+    target.drop(namespaces, undefined, 'demo');
+    for (let index = 0; index < 200; index += 1) {
+      world.annotate(`s${index}`, 'c1', '1');
+    }
+    await world.start('c1');
+    await world.clock.advance(5 * minutes);
+    const calls = await world.during(target, 1 * minutes);
+    expect(count(calls, 'create')).toBeLessThanOrEqual(110);
+    expect(world.warnings.filter((line) => line.startsWith('pass over a copy failed'))).toHaveLength(1);
+    expect(world.told.filter(({ reason }) => reason === 'NamespaceNotFound')).not.toHaveLength(0);
+    target.put(namespaces, { metadata: { name: 'demo' } });
+    await world.clock.advance(20_000);
+    expect(world.copy('c1', 's199')).toBe('1');
+  });
+
+  it('is a list that fails: an Event and a log line say so, and the copies follow when it works', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    target.fault = ({ verb, resource }) =>
+      verb === 'list' && resource?.plural === 'configmaps'
+        ? { before: new ApiError(500, 'ServerError') }
+        : undefined;
+    world.annotate('omni', 'c1', '1');
+    await world.start('c1');
+    await world.clock.advance(5_000);
+    expect(world.told).toEqual([{ name: 'omni', reason: 'TargetListFailed' }]);
+    expect(
+      world.warnings.some((line) => line.startsWith('copies on a target cluster cannot be listed')),
+    ).toBe(true);
+    expect([...world.engine.lanes.values()].map(({ failingLists }) => failingLists)).toEqual([1]);
+    target.fault = () => undefined;
+    await world.clock.advance(15_000);
+    expect(world.copy('c1', 'omni')).toBe('1');
+    expect(world.told.at(-1)).toEqual({ name: 'omni', reason: 'Recovered' });
+  });
+
+  it('is something that deletes copies: it is contested, not fought over', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    await world.start('c1');
+    const calls = await world.during(target, 0);
+    expect(calls).toEqual([]);
+    const before = count(target.calls, 'create');
+    for (let round = 0; round < 500; round += 1) {
+      target.drop(configMaps, 'demo', 'omni');
+      await world.clock.advance(50);
+    }
+    expect(count(target.calls, 'create') - before).toBeLessThanOrEqual(8);
+    expect(world.told[0]).toEqual({ name: 'omni', reason: 'Contested' });
+  });
+
+  it('is a copy that finalizers hold: an Event says so, and it is created again when it is gone', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    await world.start('c1');
+    const copy = target.peek<PayloadObject>(configMaps, 'demo', 'omni');
+    if (copy === undefined) {
+      throw new Error('there is no copy');
+    }
+    target.put(configMaps, { ...copy, metadata: { ...copy.metadata, finalizers: ['example.com/hold'] } });
+    world.source.drop(configMaps, 'demo', 'omni');
+    await world.clock.advance(1_000);
+    world.annotate('omni', 'c1', '2');
+    const calls = await world.during(target, 30_000);
+    expect(count(calls, 'create')).toBe(0);
+    expect(world.told).toEqual([{ name: 'omni', reason: 'CopyTerminating' }]);
+    const held = target.peek<PayloadObject>(configMaps, 'demo', 'omni');
+    if (held !== undefined) {
+      target.put(configMaps, { ...held, metadata: { ...held.metadata, finalizers: [] } });
+    }
+    await world.clock.advance(1_000);
+    expect(world.copy('c1', 'omni')).toBe('2');
+  });
+
+  it('is no problem of a source that is gone', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    target.fault = ({ verb }) =>
+      verb === 'create' ? { before: new ApiError(422, 'Invalid'), delayMs: 300 } : undefined;
+    for (let index = 0; index < 60; index += 1) {
+      world.annotate(`s${index}`, 'c1', '1');
+    }
+    await world.start('c1');
+    expect(world.reporter.counts().get('TargetRefused')).toBe(60);
+    for (let index = 0; index < 60; index += 1) {
+      world.annotate(`s${index}`, 'c1', '2');
+    }
+    await world.clock.advance(100);
+    for (let index = 0; index < 60; index += 1) {
+      world.source.drop(configMaps, 'demo', `s${index}`);
+    }
+    await world.clock.advance(5 * minutes);
+    expect(world.reporter.counts()).toEqual(new Map());
+  });
+});
+
+describe('overload', () => {
+  it('of the source pauses what would read it', async () => {
+    await using world = new EngineWorld();
+    world.target('c1');
+    world.source.fault = ({ verb, resource }) =>
+      verb === 'get' && resource?.plural === 'configmaps'
+        ? { before: new ApiError(429, 'TooManyRequests', { retryAfterMs: 1_000 }) }
+        : undefined;
+    for (let index = 0; index < 100; index += 1) {
+      world.annotate(`s${index}`, 'c1', '1');
+    }
+    await world.start('c1');
+    const calls = await world.during(world.source, 20_000);
+    expect(count(calls, 'get')).toBeLessThanOrEqual(32 * 22);
+    world.source.fault = () => undefined;
+    await world.clock.advance(60_000);
+    expect(world.copy('c1', 's99')).toBe('1');
+  });
+
+  it('of a target for a day, as a broken proxy says, lasts a minute at most', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    target.failNext('create', new ApiError(429, 'TooManyRequests', { retryAfterMs: 86_400_000 }));
+    await world.start('c1');
+    expect(world.copy('c1', 'omni')).toBeUndefined();
+    await world.clock.advance(61_000);
+    expect(world.copy('c1', 'omni')).toBe('1');
+  });
+
+  it('of a probe is no outage', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    await world.start('c1');
+    target.fault = ({ resource }) =>
+      resource?.plural === 'namespaces'
+        ? { before: new ApiError(429, 'TooManyRequests', { retryAfterMs: 5_000 }) }
+        : undefined;
+    const calls = await world.during(target, 10 * minutes);
+    expect(count(calls, 'list')).toBe(0);
+    world.annotate('omni', 'c1', '2');
+    await world.clock.advance(100);
+    expect(world.copy('c1', 'omni')).toBe('2');
+  });
+});
+
+describe('a new token for a context that is down', () => {
+  it('delays no update and no removal in other clusters', async () => {
+    await using world = new EngineWorld();
+    world.target('c1');
+    world.annotate('omni', 'c1,dead', '1');
+    world.annotate('gone', 'c1,dead', '1');
+    const dead = world.target('dead');
+    dead.fault = () => ({ before: new TransportError('Timeout', true, ''), delayMs: 4_000 });
+    await world.start('c1', 'dead');
+    await world.clock.advance(10_000);
+    expect([world.copy('c1', 'omni'), world.copy('c1', 'gone')]).toEqual(['1', '1']);
+    world.engine.useContexts([entryOf('c1'), entryOf('dead', { fingerprint: 'another token' })]);
+    world.annotate('omni', 'c1,dead', '2');
+    world.annotate('gone', 'dead', '1');
+    await world.clock.advance(100);
+    expect([world.copy('c1', 'omni'), world.copy('c1', 'gone')]).toEqual(['2', undefined]);
+  });
+});
+
+it('an invalid list elsewhere is not resolved again, and a relabelled source is not read again, when nothing changed', async () => {
+  await using world = new EngineWorld();
+  world.target('c1');
+  world.target('c2');
+  for (let index = 0; index < 20; index += 1) {
+    world.annotate(`s${index}`, 'c1', '1');
+  }
+  await world.start('c1', 'c2');
+  // The list changes, the content does not: the copy keeps the older version in its origin.
+  for (let index = 0; index < 20; index += 1) {
+    world.annotate(`s${index}`, 'c1,c1', '1');
+  }
+  await world.clock.advance(1_000);
+  const reads = count(world.source.calls, 'get');
+  for (const lane of world.engine.lanes.values()) {
+    lane.resync();
+  }
+  await world.clock.advance(10_000);
+  expect(count(world.source.calls, 'get')).toBe(reads);
+});
