@@ -8,11 +8,15 @@ import type { Logger } from '../shared/logger.ts';
 import type { Circumstances } from '../shared/rules/subject.ts';
 import { syncedKinds } from '../shared/synced-kind.ts';
 import { ClaimIndex, type Touched } from './claims/claim-index.ts';
+import { parseTargetKey, type TargetKey } from './claims/target-ref.ts';
 import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
 import type { SourceCluster } from './copy/origin.ts';
+import type { DeletionGuards } from './guard/deletion-guards.ts';
 import { Lane } from './lane/lane.ts';
 import type { Reporter } from './observe/reporter.ts';
+import type { IdentityCheck } from './source/identity-check.ts';
+import type { KnownSource } from './source/known-source.ts';
 import { SourceIndex } from './source/source-index.ts';
 import { SourceReader } from './source/source-reader.ts';
 import type { SourceKey, SourceRecord } from './source/source-record.ts';
@@ -29,6 +33,8 @@ export interface EngineOptions {
     readonly cluster: SourceCluster;
     readonly evidence: ClusterEvidence;
     readonly namespaceUid: (namespace: string) => Promise<string | undefined>;
+    readonly identity: IdentityCheck;
+    readonly known: KnownSource;
   };
   readonly keys: Keys;
   readonly stampKey: Buffer;
@@ -37,6 +43,7 @@ export interface EngineOptions {
   /** The contexts in use at first; `useContexts` brings others. */
   readonly contexts: readonly ContextEntry[] | undefined;
   readonly reporter: Reporter;
+  readonly guards: DeletionGuards;
   /** Told of every catalog of contexts, for the webhook. */
   readonly onCatalog: (catalog: Catalog) => void;
   readonly clock: Clock;
@@ -67,11 +74,12 @@ export class Engine {
     const { keys, source, stampKey, ownNamespace, signal } = options;
     this.sources = new SourceIndex({
       keys,
+      versions: source.known.versions,
       onChange: (key, record) => {
         this.#sourceChanged(key, record);
       },
       onWentBack: () => {
-        this.#wentBack();
+        this.#wentBack(undefined);
       },
     });
     this.registry = new ContextRegistry({
@@ -86,6 +94,7 @@ export class Engine {
     this.#circumstances = { keys, ownNamespace, catalog: this.registry.catalog };
     this.#reader = new SourceReader({
       client: source.client,
+      identity: source.identity,
       keys,
       stampKey,
       circumstances: () => this.#circumstances,
@@ -118,6 +127,7 @@ export class Engine {
     await followSources({
       ...this.#options,
       client: this.#options.source.client,
+      identity: this.#options.source.identity,
       index: this.sources,
       onListed: () => {
         this.#contextsChanged();
@@ -190,11 +200,12 @@ export class Engine {
     if (known !== undefined) {
       return known;
     }
-    const { source, keys, stampKey, reporter } = this.#options;
+    const { source, keys, stampKey, reporter, guards } = this.#options;
     const lane = new Lane({
       ...this.#options,
       cluster,
       reading: { keys, stampKey, cluster: source.cluster },
+      guard: guards.of(cluster),
       claims: this.#claims,
       sources: this.#reader,
       observer: reporter,
@@ -202,7 +213,9 @@ export class Engine {
       wasWitnessed: (key) => this.sources.wasWitnessed(key),
       versionsTrusted: () => this.sources.versionsTrusted,
       noteRecordedVersion: (version) => {
-        this.sources.noteRecordedVersion(version);
+        if (this.sources.isBehind(version)) {
+          this.#wentBack(cluster);
+        }
       },
       abandon: this.#abandon.signal,
     });
@@ -228,8 +241,30 @@ export class Engine {
     }
   }
 
-  #wentBack(): void {
-    this.#options.logger.warn('source cluster went back in time, all copies are compared by content', {});
+  /** The source cluster is known to have been restored. */
+  sourceRestored(): void {
+    this.#wentBack(undefined);
+  }
+
+  /** Deletes what an operator released. */
+  releaseDeletions(released: ReadonlyMap<string, readonly TargetKey[]>): void {
+    for (const [cluster, targets] of released) {
+      this.lanes.get(cluster)?.enqueue(targets.map(parseTargetKey));
+    }
+  }
+
+  /**
+   * The source cluster was restored. `cluster`: only a copy on that target says so. Deletion stops there alone, since
+   * whoever may write there could have made it up.
+   */
+  #wentBack(cluster: string | undefined): void {
+    const { logger, guards } = this.#options;
+    guards.stop(cluster, 'SourceRestored');
+    if (cluster !== undefined && !this.sources.versionsTrusted) {
+      return;
+    }
+    this.sources.distrustVersions();
+    logger.warn('source cluster went back in time, all copies are compared by content', { seenOn: cluster });
     this.#reader.clear();
     for (const lane of this.lanes.values()) {
       lane.resync();

@@ -31,11 +31,16 @@ export interface CatalogPublisherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What else is kept in the ConfigMap; undefined for nothing. */
+  readonly state: { readonly key: string; text(): string | undefined };
+  /** Told the ConfigMap's annotations whenever it is seen. */
+  readonly onAnnotations: (annotations: Readonly<Record<string, string>>) => void;
 }
 
 /**
- * Keeps the catalog published as a ConfigMap, for the webhook. It is written when it differs from what stands there,
- * so that it heals when somebody edits or deletes it, and an unchanged one costs nothing.
+ * Keeps the catalog published as a ConfigMap, for the webhook, and with it what must outlive this process. It is
+ * written when it differs from what stands there, so that it heals when somebody edits or deletes it, and an unchanged
+ * one costs nothing.
  */
 export class CatalogPublisher {
   readonly #options: CatalogPublisherOptions;
@@ -58,6 +63,11 @@ export class CatalogPublisher {
     this.#wakeup.wake();
   }
 
+  /** The state changed: it is written soon. */
+  stateChanged(): void {
+    this.#wakeup.wake();
+  }
+
   /** Publishes until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#follow().run(signal), this.#write(signal)]);
@@ -66,6 +76,7 @@ export class CatalogPublisher {
   #follow(): Reflector<PayloadObject, PayloadObject> {
     const see = (object: PayloadObject | null): void => {
       this.#standing = object;
+      this.#options.onAnnotations(object?.metadata.annotations ?? {});
       this.#wakeup.wake();
     };
     return new Reflector({
@@ -109,7 +120,9 @@ export class CatalogPublisher {
     const standingText = standing?.data?.[catalogKey];
     const catalog = withKnownIdentities(this.#wanted, this.#published ?? readable(standingText));
     const text = formatCatalog(catalog);
-    if (standingText === text) {
+    const { state } = this.#options;
+    const stateText = state.text();
+    if (standingText === text && standing?.data?.[state.key] === stateText) {
       this.#published = catalog;
       return true;
     }
@@ -122,7 +135,7 @@ export class CatalogPublisher {
         namespace,
         labels: { ...standing?.metadata.labels, 'app.kubernetes.io/name': 'context-syncer' },
       },
-      data: { [catalogKey]: text },
+      data: { [catalogKey]: text, ...(stateText === undefined ? {} : { [state.key]: stateText }) },
     };
     try {
       this.#standing = await (standing === null

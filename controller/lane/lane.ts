@@ -5,6 +5,7 @@ import { syncedKinds } from '../../shared/synced-kind.ts';
 import { parseTargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { ContextLink, LinkState } from '../contexts/context-link.ts';
 import type { CopyReading } from '../copy/copy-record.ts';
+import type { DeletionGuard } from '../guard/deletion-guard.ts';
 import { WorkQueue } from '../queue/work-queue.ts';
 import { TargetWriter } from '../reconcile/act.ts';
 import type { Outcome, Pass } from '../reconcile/outcome.ts';
@@ -12,7 +13,6 @@ import { Reconciler, type ReconcilerOptions } from '../reconcile/reconciler.ts';
 import { retryDelayMs } from '../reconcile/retry.ts';
 import { Contention } from './contention.ts';
 import { CopyIndex } from './copy-index.ts';
-import { DeletionFuse } from './deletion-fuse.ts';
 import { byPreference, TargetWatch } from './target-watch.ts';
 
 /** Passes under way at a time for one cluster; more in flight do not make a small API server faster (measured with a bare loop). */
@@ -40,6 +40,7 @@ export interface LaneOptions
   /** Identity of the target cluster. */
   readonly cluster: string;
   readonly reading: CopyReading;
+  readonly guard: DeletionGuard;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -58,7 +59,7 @@ export interface LaneOptions
 export class Lane {
   readonly cluster: string;
   readonly index: CopyIndex;
-  readonly fuse = new DeletionFuse();
+  readonly guard: DeletionGuard;
   readonly queue: WorkQueue;
   readonly #options: LaneOptions;
   readonly #reconciler: Reconciler;
@@ -72,6 +73,7 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.cluster = options.cluster;
+    this.guard = options.guard;
     this.#options = options;
     this.index = new CopyIndex(options.reading);
     this.queue = new WorkQueue(options.clock, () => {
@@ -82,7 +84,6 @@ export class Lane {
       ...options,
       index: this.index,
       writer: new TargetWriter({ ...options.reading, index: this.index, signal: options.abandon }),
-      fuse: this.fuse,
       contention: new Contention(options.clock),
       linksFor: (target, context) => this.#linksFor(target, context),
     });
@@ -127,7 +128,7 @@ export class Lane {
 
   /** Looks at everything that is claimed here and everything that stands here. */
   resync(): void {
-    this.fuse.begin(this.index.size, this.#options.clock.monotonic());
+    this.guard.begin(this.index.size);
     this.enqueue(this.#options.claims.targetsOf(this.cluster));
     this.enqueue(this.index.targets());
   }

@@ -115,7 +115,7 @@ function problemOfWait(
       };
     case 'SourceChanging':
     case 'ContextUnidentified':
-    case 'Fuse':
+    case 'DeletionGuard':
       return 'unclear';
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../shared/clock.ts';
 import type { EventRecorder } from '../../shared/kube/event-recorder.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -8,6 +9,7 @@ import type { Lane, LaneObserver } from '../lane/lane.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 import { type SourceKey, type SourceRecord, sourceKey } from '../source/source-record.ts';
 import type { ControllerMetrics } from './controller-metrics.ts';
+import { HeldDeletions } from './held-deletions.ts';
 import { type Problem, problemOf } from './problem.ts';
 
 /** A problem of the list as a whole, beside those of its contexts. */
@@ -17,6 +19,7 @@ export interface ReporterOptions {
   readonly events: Pick<EventRecorder, 'record'>;
   readonly logger: Logger;
   readonly metrics: ControllerMetrics;
+  readonly clock: Clock;
 }
 
 /**
@@ -25,10 +28,12 @@ export interface ReporterOptions {
  */
 export class Reporter implements LaneObserver {
   readonly #options: ReporterOptions;
+  readonly #held: HeldDeletions;
   readonly #problems = new Map<SourceKey, Map<string, Problem>>();
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#held = new HeldDeletions(options);
   }
 
   /** Standing problems, counted by reason. */
@@ -53,6 +58,9 @@ export class Reporter implements LaneObserver {
   passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number): void {
     this.#options.metrics.passed(lane, pass, durationMs);
     this.#log(lane, target, pass);
+    if (pass.outcome.kind === 'waiting' && pass.outcome.held !== undefined) {
+      this.#held.report(target.kind, pass.outcome.held.origin, pass.outcome.held.trip);
+    }
     for (const claim of pass.claims) {
       const link = lane.links.find(({ name }) => name === claim.context);
       const problem = problemOf(pass.outcome, claim, {
@@ -146,10 +154,6 @@ export class Reporter implements LaneObserver {
         logger.warn('pass over a copy failed', { ...fields, ...errorFields(outcome.error) });
         break;
       case 'waiting':
-        if (outcome.reason === 'Fuse') {
-          logger.error('mass deletion stopped', fields);
-        }
-        break;
       case 'left':
       case 'refused':
         break;

@@ -134,8 +134,9 @@ function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Dec
     return { action: 'adopt', claim, source, standing, reason: 'TakenOver' };
   }
   if (standing.stamp === source.stamp) {
-    // Equal content is left even where the source has a newer version: what would be written is only bookkeeping.
-    return isMarkedFor(standing, claim)
+    // Equal content is left even where the source has a newer version: what would be written is only bookkeeping. A
+    // version that a restored source has yet to reach is replaced, or it would be taken for a restore again.
+    return isMarkedFor(standing, claim) && !isAhead(standing, source)
       ? { action: 'leave', reason: 'Level' }
       : { action: 'update', claim, source, standing, reason: 'Relabelled' };
   }

@@ -1,4 +1,5 @@
 import type { Claim } from '../claims/claim.ts';
+import type { Origin } from '../copy/origin.ts';
 
 /** Why a copy is as it is. Reasons are documented names: they appear in Events, metrics and logs. */
 export type LeaveReason =
@@ -19,7 +20,7 @@ export type WaitReason =
   | 'SourceChanging'
   | 'ContextUnidentified'
   | 'Contested'
-  | 'Fuse'
+  | 'DeletionGuard'
   | 'TargetUnreachable';
 
 export type WriteReason = 'Missing' | 'SourceChanged' | 'Drifted' | 'TakenOver' | 'Relabelled';
@@ -32,7 +33,13 @@ export type Outcome =
   | { readonly kind: 'left'; readonly reason: LeaveReason }
   | { readonly kind: 'written'; readonly action: WriteAction; readonly reason: WriteReason | DeleteReason }
   | { readonly kind: 'refused'; readonly reason: RefuseReason }
-  | { readonly kind: 'waiting'; readonly reason: WaitReason; readonly retryAfterMs?: number }
+  | {
+      readonly kind: 'waiting';
+      readonly reason: WaitReason;
+      readonly retryAfterMs?: number;
+      /** The deletion that the mass-deletion guard holds back: the copy's origin, and the name of the trip. */
+      readonly held?: { readonly origin: Origin; readonly trip: string };
+    }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** An outcome, and whom it concerns. */

@@ -44,7 +44,7 @@ function retryOfWait(
     // The finished list and the recovered link each call for all that waited for it.
     case 'TargetNotListed':
     case 'TargetUnreachable':
-    case 'Fuse':
+    case 'DeletionGuard':
       return undefined;
     case 'ContextUnidentified':
       return backoffMs(failures, unidentified, random);

@@ -20,6 +20,7 @@ export class SourceReadError extends Error {
 
 export interface SourceReaderOptions {
   readonly client: KubeClient;
+  readonly identity: { confirm(): Promise<void> };
   readonly keys: Keys;
   readonly stampKey: Buffer;
   readonly circumstances: () => Circumstances;
@@ -91,8 +92,17 @@ export class SourceReader {
     return entry.reading;
   }
 
-  /** The object as it is now, metadata only; undefined when the API server says that it does not exist. */
+  /**
+   * The object as it is now on the source cluster, metadata only; undefined when it does not exist there. The cluster's
+   * identity is confirmed afterwards. Throws SourceReadError or OtherClusterError.
+   */
   async readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
+    const object = await this.#get(kind, namespace, name);
+    await this.#options.identity.confirm();
+    return object;
+  }
+
+  async #get(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
     const { client, signal } = this.#options;
     try {
       return await client.get(syncedKind(kind).resource, namespace, name, { shape: 'metadata', signal });
@@ -149,7 +159,7 @@ export class SourceReader {
     }
     this.#options.onVersion(record.kind, object.metadata.resourceVersion ?? '');
     const live = sourceRecordOf(record.kind, object, keys);
-    if (live === undefined || live.syncContexts !== record.syncContexts || live.isCopy !== record.isCopy) {
+    if (live === undefined || !asksForTheSame(live, record)) {
       return { reading: { state: 'changing' }, bytes: 0 };
     }
     if (
@@ -181,6 +191,11 @@ export class SourceReader {
       }
     }
   }
+}
+
+/** The same object, not one of its name in another cluster or one that was made anew, with the same list. */
+function asksForTheSame(live: SourceRecord, known: SourceRecord): boolean {
+  return live.uid === known.uid && live.syncContexts === known.syncContexts && live.isCopy === known.isCopy;
 }
 
 /** Roughly what the object's strings hold, in bytes. */

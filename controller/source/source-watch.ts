@@ -6,6 +6,8 @@ import { Reflector } from '../../shared/kube/reflector.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { syncedKinds } from '../../shared/synced-kind.ts';
+import type { IdentityCheck } from './identity-check.ts';
+import { assertReached } from './present-version.ts';
 import type { SourceIndex } from './source-index.ts';
 import type { SourceRecord } from './source-record.ts';
 
@@ -18,6 +20,7 @@ const heartbeatTimeoutMs = 5_000;
 export interface SourceWatchOptions {
   readonly client: KubeClient;
   readonly index: SourceIndex;
+  readonly identity: Pick<IdentityCheck, 'confirm'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -40,6 +43,12 @@ export async function followSources(options: SourceWatchOptions): Promise<void> 
       firstListShape: 'metadata',
       shape: 'metadata',
       logger,
+      confirm: async (position, signal) => {
+        if (position !== undefined) {
+          await assertReached(options.client, resource, position, signal);
+        }
+        await options.identity.confirm();
+      },
       handler: {
         project: (object) => index.project(name, object),
         replaced: (records, { resourceVersion }) => {

@@ -13,6 +13,7 @@ import { type LogFields, type Logger, silentLogger } from '../../../../shared/lo
 import { FakeApi } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { aContext, aSource, circumstancesOf, keys, reading, stampKey } from '../arbitraries.ts';
+import { someGuards } from '../guard/guards.ts';
 
 const metrics = new ControllerMetrics(
   {
@@ -22,6 +23,7 @@ const metrics = new ControllerMetrics(
     problems: () => new Map(),
     eventsDropped: () => 0,
     leading: () => true,
+    sourceIsOther: () => false,
   },
   { leaseName: 'context-syncer', clock: new ManualClock() },
 );
@@ -53,6 +55,7 @@ beforeEach(() => {
     },
     logger: keepingLogger(),
     metrics,
+    clock: new ManualClock(),
   });
   const { signal } = new AbortController();
   const clock = new ManualClock();
@@ -61,9 +64,11 @@ beforeEach(() => {
   lane = new Lane({
     cluster: 'cluster-c1',
     reading,
+    guard: someGuards(clock).of('cluster-c1'),
     claims: new ClaimIndex(),
     sources: new SourceReader({
       client,
+      identity: { confirm: () => Promise.resolve() },
       keys,
       stampKey,
       circumstances,

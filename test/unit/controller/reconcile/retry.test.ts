@@ -15,7 +15,7 @@ describe('when to look again', () => {
     { kind: 'refused', reason: 'AmbiguousCluster' },
     { kind: 'waiting', reason: 'TargetNotListed' },
     { kind: 'waiting', reason: 'TargetUnreachable' },
-    { kind: 'waiting', reason: 'Fuse' },
+    { kind: 'waiting', reason: 'DeletionGuard' },
   ])('is when something happens, after $kind $reason', (outcome) => {
     fc.assert(
       fc.property(fc.nat(1_000), (failures) => {

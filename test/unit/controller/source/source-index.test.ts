@@ -144,25 +144,37 @@ describe('what was done before our eyes', () => {
 });
 
 describe('a source cluster that went back in time', () => {
-  it('is noticed by a list of a lower version, once, and its states are taken though their versions are known', () => {
+  it('is noticed by a process that knows its versions from before, before anything counts as gone', () => {
+    const versions = new Map([['ConfigMap' as const, 500]]);
+    const order: string[] = [];
+    const index = new SourceIndex({
+      keys,
+      versions,
+      onChange: (_key, record) => order.push(record === undefined ? 'gone' : 'changed'),
+      onWentBack: () => order.push('went back'),
+    });
+    index.replace('ConfigMap', [aSource()], '499');
+    index.replace('ConfigMap', [], '400');
+    expect(order).toEqual(['went back', 'changed', 'went back', 'gone']);
+  });
+
+  it('is noticed by a list of a lower version, each time, and its states are taken though their versions are known', () => {
     const told = new Told();
     told.list(500, object('a', 50, 'c1'));
     told.list(60, object('a', 50, 'c2'));
     expect([told.wentBack, told.index.versionsTrusted]).toEqual([1, false]);
     expect(told.mirror.get(key)?.syncContexts).toBe('c2');
-    told.list(40);
+    told.list(61);
     expect(told.wentBack).toBe(1);
+    told.list(40);
+    expect(told.wentBack).toBe(2);
   });
 
   it('is noticed by a copy that records a version which was never seen', () => {
     const told = new Told();
-    told.index.noteRecordedVersion('900');
+    expect(told.index.isBehind('900')).toBe(false);
     told.list(500);
-    told.index.noteRecordedVersion('500');
-    told.index.noteRecordedVersion('');
-    expect(told.wentBack).toBe(0);
-    told.index.noteRecordedVersion('501');
-    expect(told.wentBack).toBe(1);
+    expect(['500', '', '501'].map((version) => told.index.isBehind(version))).toEqual([false, false, true]);
   });
 
   it('is not suspected where the lists of two kinds end in another order than they began', () => {
@@ -171,7 +183,6 @@ describe('a source cluster that went back in time', () => {
     told.index.observe('ConfigMap', { type: 'MODIFIED', object: object('a', 130, 'c1') });
     told.index.replace('Secret', [aSource({ kind: 'Secret' })], '100');
     expect([told.wentBack, told.index.versionsTrusted]).toEqual([0, true]);
-    told.index.noteRecordedVersion('130');
-    expect(told.wentBack).toBe(0);
+    expect(told.index.isBehind('130')).toBe(false);
   });
 });
