@@ -13,8 +13,10 @@ import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
 import type { SourceCluster } from './copy/origin.ts';
 import type { DeletionGuards } from './guard/deletion-guards.ts';
+import type { KeptState } from './kept/kept-state.ts';
 import { Lane } from './lane/lane.ts';
 import type { Reporter } from './observe/reporter.ts';
+import type { SyncNotice } from './observe/sync-notice.ts';
 import type { IdentityCheck } from './source/identity-check.ts';
 import type { KnownSource } from './source/known-source.ts';
 import { SourceIndex } from './source/source-index.ts';
@@ -43,7 +45,9 @@ export interface EngineOptions {
   /** The contexts in use at first; `useContexts` brings others. */
   readonly contexts: readonly ContextEntry[] | undefined;
   readonly reporter: Reporter;
+  readonly syncNotice: Pick<SyncNotice, 'see'>;
   readonly guards: DeletionGuards;
+  readonly kept: KeptState;
   /** Told of every catalog of contexts, for the webhook. */
   readonly onCatalog: (catalog: Catalog) => void;
   readonly clock: Clock;
@@ -129,6 +133,9 @@ export class Engine {
       client: this.#options.source.client,
       identity: this.#options.source.identity,
       index: this.sources,
+      onObject: (kind, object) => {
+        this.#options.syncNotice.see(kind, object);
+      },
       onListed: () => {
         this.#contextsChanged();
       },
@@ -200,12 +207,13 @@ export class Engine {
     if (known !== undefined) {
       return known;
     }
-    const { source, keys, stampKey, reporter, guards } = this.#options;
+    const { source, keys, stampKey, reporter, guards, kept } = this.#options;
     const lane = new Lane({
       ...this.#options,
       cluster,
       reading: { keys, stampKey, cluster: source.cluster },
       guard: guards.of(cluster),
+      namespaces: kept.namespacesIn(cluster),
       claims: this.#claims,
       sources: this.#reader,
       observer: reporter,

@@ -22,6 +22,7 @@ import { KeptState, stateKey } from './kept/kept-state.ts';
 import { loadState } from './kept/load-state.ts';
 import { ControllerMetrics } from './observe/controller-metrics.ts';
 import { Reporter } from './observe/reporter.ts';
+import { SyncNotice } from './observe/sync-notice.ts';
 import { IdentityCheck } from './source/identity-check.ts';
 import { KnownSource } from './source/known-source.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
@@ -212,7 +213,7 @@ class Controller {
     const end = new AbortController();
     const signal = AbortSignal.any([outer, end.signal]);
     const eventClient = this.#openSource();
-    const { namespace, clusterName, annotationPrefix } = this.#settings;
+    const { namespace, clusterName, annotationPrefix, takeOverFromUid } = this.#settings;
     const { logger, clock, random, identity } = this.#environment;
     this.#leading = true;
     try {
@@ -263,7 +264,7 @@ class Controller {
       const engine = new Engine({
         source: {
           client,
-          cluster: { uid: identified.uid, name: clusterName },
+          cluster: { uid: identified.uid, name: clusterName, takeOverFromUid },
           evidence: identified.evidence,
           namespaceUid: async (name) => {
             const uid = await sourceNamespaceUid(client, name);
@@ -274,6 +275,8 @@ class Controller {
           known: this.#source,
         },
         guards,
+        kept,
+        syncNotice: new SyncNotice({ keys, events: recorder }),
         keys,
         stampKey: await loadStampKey(client, namespace, logger),
         ownNamespace: namespace,

@@ -86,31 +86,30 @@ export class KeptState {
     }
   }
 
-  /** Namespaces of a cluster that hold copies of a kind, as far as is known. */
-  namespacesOf(cluster: string, kind: SyncedKindName): ReadonlySet<string> {
-    return this.#namespaces.get(cluster)?.get(kind) ?? new Set();
-  }
-
-  /** Has no effect beyond the bound: an orphan there is then found only while this process lives. */
-  rememberNamespace(cluster: string, kind: SyncedKindName, namespace: string): void {
-    if (this.#add(cluster, kind, namespace)) {
-      this.#onChange();
-    }
-  }
-
-  forgetNamespace(cluster: string, kind: SyncedKindName, namespace: string): void {
-    if (this.#namespaces.get(cluster)?.get(kind)?.delete(namespace) === true) {
-      this.#dropEmpty(cluster, kind);
-      this.#onChange();
-    }
-  }
-
-  /** Forgets all namespaces of a cluster: all of them are watched. */
-  forgetNamespaces(cluster: string, kind: SyncedKindName): void {
-    if (this.#namespaces.get(cluster)?.delete(kind) === true) {
-      this.#dropEmpty(cluster, kind);
-      this.#onChange();
-    }
+  /** The namespaces of one cluster. Remembering has no effect beyond the bound, so that an orphan there can be missed. */
+  namespacesIn(cluster: string): {
+    of(kind: SyncedKindName): ReadonlySet<string>;
+    remember(kind: SyncedKindName, namespace: string): void;
+    forget(kind: SyncedKindName, namespace: string): void;
+    forgetAll(kind: SyncedKindName): void;
+  } {
+    return {
+      of: (kind) => this.#namespaces.get(cluster)?.get(kind) ?? new Set(),
+      remember: (kind, namespace) => {
+        if (this.#add(cluster, kind, namespace)) {
+          this.#onChange();
+        }
+      },
+      forget: (kind, namespace) => {
+        this.#remove(cluster, kind, (names) => names.delete(namespace));
+      },
+      forgetAll: (kind) => {
+        this.#remove(cluster, kind, (names) => {
+          names.clear();
+          return true;
+        });
+      },
+    };
   }
 
   /** True where the namespace is new. */
@@ -131,14 +130,19 @@ export class KeptState {
     );
   }
 
-  #dropEmpty(cluster: string, kind: SyncedKindName): void {
+  #remove(cluster: string, kind: SyncedKindName, remove: (names: Set<string>) => boolean): void {
     const kinds = this.#namespaces.get(cluster);
-    if (kinds?.get(kind)?.size === 0) {
+    const names = kinds?.get(kind);
+    if (kinds === undefined || names === undefined || !remove(names)) {
+      return;
+    }
+    if (names.size === 0) {
       kinds.delete(kind);
     }
-    if (kinds?.size === 0) {
+    if (kinds.size === 0) {
       this.#namespaces.delete(cluster);
     }
+    this.#onChange();
   }
 }
 

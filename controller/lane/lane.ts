@@ -13,7 +13,8 @@ import { Reconciler, type ReconcilerOptions } from '../reconcile/reconciler.ts';
 import { retryDelayMs } from '../reconcile/retry.ts';
 import { Contention } from './contention.ts';
 import { CopyIndex } from './copy-index.ts';
-import { byPreference, TargetWatch } from './target-watch.ts';
+import { ForeignCopies } from './foreign-copies.ts';
+import { byPreference, type RememberedNamespaces, TargetWatch } from './target-watch.ts';
 
 /** Passes under way at a time for one cluster; more in flight do not make a small API server faster (measured with a bare loop). */
 const concurrency = 32;
@@ -41,6 +42,7 @@ export interface LaneOptions
   readonly cluster: string;
   readonly reading: CopyReading;
   readonly guard: DeletionGuard;
+  readonly namespaces: RememberedNamespaces;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -61,6 +63,7 @@ export class Lane {
   readonly index: CopyIndex;
   readonly guard: DeletionGuard;
   readonly queue: WorkQueue;
+  readonly foreign: ForeignCopies;
   readonly #options: LaneOptions;
   readonly #reconciler: Reconciler;
   readonly #watches: readonly TargetWatch[];
@@ -76,6 +79,7 @@ export class Lane {
     this.guard = options.guard;
     this.#options = options;
     this.index = new CopyIndex(options.reading);
+    this.foreign = new ForeignCopies(options);
     this.queue = new WorkQueue(options.clock, () => {
       this.#pump();
     });
@@ -93,6 +97,7 @@ export class Lane {
           ...options,
           kind,
           index: this.index,
+          foreign: this.foreign,
           keys: options.reading.keys,
           signal,
           claimedNamespaces: (name) => this.#claimedNamespaces(name),

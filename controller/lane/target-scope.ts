@@ -8,6 +8,7 @@ import type { SyncedKind } from '../../shared/synced-kind.ts';
 import type { TargetRef } from '../claims/target-ref.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { CopyIndex } from './copy-index.ts';
+import type { ForeignCopies } from './foreign-copies.ts';
 
 /**
  * A page of whole copies. The largest Secrets are 1.4 MB of JSON each, so that even a page of nothing else stays under
@@ -27,8 +28,12 @@ export interface TargetScopeOptions {
   readonly logger: Logger;
   /** These copies are not as they were known. */
   readonly onChanged: (targets: readonly TargetRef[]) => void;
-  /** A list was finished: the whole scope is known now. `first`: it is the first of this scope. */
-  readonly onListed: (first: boolean) => void;
+  readonly foreign: Pick<ForeignCopies, 'uidOf' | 'listed'>;
+  /**
+   * A list was finished: the whole scope is known now. `first`: it is the first of this scope; `copies`: how many
+   * copies of ours it has.
+   */
+  readonly onListed: (first: boolean, copies: number) => void;
   /** The credentials may not list here. */
   readonly onForbidden: (scope: TargetScope) => void;
   readonly signal: AbortSignal;
@@ -45,6 +50,7 @@ export class TargetScope {
   readonly #stop = new AbortController();
   readonly #reflector: Reflector<PayloadObject, NonNullable<ReturnType<CopyIndex['project']>>>;
   #forbidden = false;
+  #listedWhole = false;
   #ended: Promise<void> | undefined;
 
   constructor(options: TargetScopeOptions) {
@@ -52,7 +58,7 @@ export class TargetScope {
     this.link = options.link;
     this.#options = options;
     const { kind, index, link, keys, clock, random, logger } = options;
-    let listedWhole = false;
+    let foreign = new Map<string, number>();
     this.#reflector = new Reflector({
       client: link.client,
       resource: kind.resource,
@@ -65,12 +71,21 @@ export class TargetScope {
       random,
       logger: logger.with({ context: link.name, kind: kind.name }),
       handler: {
-        project: (object) => index.project(kind.name, object, !listedWhole),
+        project: (object) => {
+          const entry = index.project(kind.name, object, !this.#listedWhole);
+          const uid = entry === undefined ? options.foreign.uidOf(object.metadata) : undefined;
+          if (uid !== undefined) {
+            foreign.set(uid, (foreign.get(uid) ?? 0) + 1);
+          }
+          return entry;
+        },
         replaced: (items, { first, resourceVersion }) => {
-          listedWhole = true;
+          this.#listedWhole = true;
           this.#forbidden = false;
+          options.foreign.listed(kind.name, options.namespace, foreign);
+          foreign = new Map();
           options.onChanged(index.replace(kind.name, options.namespace, items, resourceVersion));
-          options.onListed(first);
+          options.onListed(first, items.filter(({ record }) => record.ownership === 'ours').length);
         },
         event: (event) => {
           const target = index.observe(kind.name, event);
@@ -79,6 +94,7 @@ export class TargetScope {
           }
         },
         failed: (error) => {
+          foreign = new Map();
           if (isApiError(error, 'Forbidden')) {
             this.#forbidden = true;
             options.onForbidden(this);
@@ -112,8 +128,10 @@ export class TargetScope {
   /** Ends the reflector, and with it all knowledge of the scope. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    // At once: a successor may list the same scope before the reflector's last request has ended.
-    this.#options.index.uncover(this.#options.kind.name, this.namespace);
+    if (this.#listedWhole) {
+      // At once: a successor may list the same scope before the reflector's last request has ended.
+      this.#options.index.uncover(this.#options.kind.name, this.namespace);
+    }
     await this.#ended;
   }
 }

@@ -203,6 +203,15 @@ export class ControllerMetrics {
       perLane(({ guard }) => guard.held),
     );
     gauge(
+      'context_syncer_foreign_copies',
+      'Copies on a target cluster that carry the name of our source cluster and the uid of another one.',
+      ['name', 'uid'],
+      () =>
+        [...read.lanes()].flatMap(({ cluster, foreign }) =>
+          [...foreign.counts()].map(([uid, count]) => [{ name: cluster, uid }, count] as const),
+        ),
+    );
+    gauge(
       'context_syncer_source_is_other_cluster',
       "1 while another cluster answers at the source cluster's address.",
       [],

@@ -56,7 +56,7 @@ function decideUnclaimed({ release }: Facts, standing: 'absent' | CopyRecord): D
     return { action: 'leave', reason: 'Absent' };
   }
   if (standing.ownership !== 'ours') {
-    return { action: 'leave', reason: standing.ownership === 'kubed' ? 'UnclaimedKubedCopy' : 'NotOurs' };
+    return { action: 'leave', reason: standing.ownership === 'adoptable' ? 'UnclaimedAdoptable' : 'NotOurs' };
   }
   if (release === undefined) {
     return { action: 'gather', fact: 'release' };
@@ -130,7 +130,7 @@ function isAhead({ origin }: CopyRecord, source: SourceContent): boolean {
 }
 
 function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Decision {
-  if (standing.ownership === 'kubed') {
+  if (standing.ownership === 'adoptable') {
     return { action: 'adopt', claim, source, standing, reason: 'TakenOver' };
   }
   if (standing.stamp === source.stamp) {
@@ -148,12 +148,13 @@ function isOriginOf({ origin }: CopyRecord, { source }: Claim): boolean {
   return origin?.namespace === source.namespace && origin.name === source.name;
 }
 
-/** The marks on the copy name this claim's source and context. */
+/** The marks on the copy name this claim's source and context, and its own place. */
 function isMarkedFor(standing: CopyRecord, claim: Claim): boolean {
   return (
     standing.labelled &&
     isOriginOf(standing, claim) &&
     standing.origin?.uid === claim.source.uid &&
+    standing.origin.copy !== undefined &&
     standing.origin.context === claim.context
   );
 }

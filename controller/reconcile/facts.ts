@@ -29,7 +29,12 @@ export type Release =
   | { readonly released: true; readonly reason: DeleteReason }
   | {
       readonly released: false;
-      readonly reason: 'StillListed' | 'ListInvalid' | 'ContextMoved' | 'ContextUnidentified';
+      readonly reason:
+        | 'StillListed'
+        | 'ListInvalid'
+        | 'ContextMoved'
+        | 'ContextUnidentified'
+        | 'PlaceUnrecorded';
     };
 
 /** Everything that a decision rests on. What is absent was not gathered yet. */

@@ -6,10 +6,11 @@ export type LeaveReason =
   | 'Level'
   | 'Absent'
   | 'NotOurs'
-  | 'UnclaimedKubedCopy'
+  | 'UnclaimedAdoptable'
   | 'StillListed'
   | 'ListInvalid'
-  | 'ContextMoved';
+  | 'ContextMoved'
+  | 'PlaceUnrecorded';
 
 /** What stands in the way until a person changes something. */
 export type RefuseReason = 'Unowned' | 'ClaimedByOther' | 'AmbiguousCluster' | 'SpecialSecret';

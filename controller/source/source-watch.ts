@@ -5,7 +5,7 @@ import type { KubeObject } from '../../shared/kube/object.ts';
 import { Reflector } from '../../shared/kube/reflector.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { syncedKinds } from '../../shared/synced-kind.ts';
+import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
 import type { IdentityCheck } from './identity-check.ts';
 import { assertReached } from './present-version.ts';
 import type { SourceIndex } from './source-index.ts';
@@ -24,6 +24,8 @@ export interface SourceWatchOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Shown every object as it is listed or changes, annotated or not. */
+  readonly onObject: (kind: SyncedKindName, object: KubeObject) => void;
   /** A kind was listed to its end. */
   readonly onListed: () => void;
   readonly signal: AbortSignal;
@@ -50,13 +52,19 @@ export async function followSources(options: SourceWatchOptions): Promise<void> 
         await options.identity.confirm();
       },
       handler: {
-        project: (object) => index.project(name, object),
+        project: (object) => {
+          options.onObject(name, object);
+          return index.project(name, object);
+        },
         replaced: (records, { resourceVersion }) => {
           index.replace(name, records, resourceVersion);
           options.onListed();
         },
         event: (event) => {
           index.observe(name, event);
+          if (event.type !== 'DELETED') {
+            options.onObject(name, event.object);
+          }
         },
         failed: (error, phase) => {
           logger.warn('source cluster cannot be read', { phase, ...errorFields(error) });

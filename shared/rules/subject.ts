@@ -10,7 +10,7 @@ export interface Subject {
   readonly namespace: string;
   readonly name: string;
   readonly list: ContextList;
-  /** True when the object carries the origin annotation, that is, when it is somebody's copy. */
+  /** True when the object is somebody's copy, see `isCopy` in copy-mark.ts. */
   readonly isCopy: boolean;
   /** A Secret's type where it is known: metadata does not carry it. */
   readonly type?: string | undefined;

@@ -41,7 +41,7 @@ test('health says alive and ready, and what was looked at', async () => {
   expect(await get(controller, '/readyz')).toEqual([200, 'ok']);
   expect(await get(controller, '/readyz?verbose')).toEqual([
     200,
-    '[+]kubeconfig ok\n[+]sources ok\nreadyz check passed\n',
+    '[+]source-cluster ok\n[+]kubeconfig ok\n[+]sources ok\nreadyz check passed\n',
   ]);
   const answer = await fetch(`${await controller.endpoint('health')}/livez`, { method: 'POST' });
   expect(answer.status).toBe(405);

@@ -15,6 +15,7 @@ import {
   syncContexts,
   useStage,
 } from '../harness/stage.ts';
+import type { ControlPlane } from '../sandbox/control-plane/control-plane.ts';
 import { FaultProxy } from '../sandbox/network/fault-proxy.ts';
 
 /** Target 2 takes the source's place, with an authority and tokens that the controller accepts. */
@@ -43,13 +44,7 @@ test('while the address of the source leads to another cluster, nothing is writt
 
   proxy.lead(here.target(2));
   proxy.cut();
-  await eventually('readiness says what happened', async () => {
-    const answer = await fetch(`${await controller.endpoint('health')}/readyz?verbose`);
-    expect([answer.status, await answer.text()]).toEqual([
-      500,
-      expect.stringContaining('is another cluster'),
-    ]);
-  });
+  await readinessSays(controller, 'is another cluster');
   expect(await metric(controller, 'context_syncer_source_is_other_cluster')).toBe(1);
   expect(await find(here.target(2), 'configmaps', ownNamespace, catalog)).toBeUndefined();
 
@@ -115,8 +110,12 @@ test('a leader notices by its Lease that the source was restored, where no sourc
   await apply(source, configMap('restored', 'kept', 'there'));
   await appears(here.target(1), 'configmaps', 'restored', 'kept');
   const snapshot = await source.snapshot();
+  const before = await leaseVersion();
   await apply(source, configMap('restored', 'gone', 'there'));
   const copy = await appears(here.target(1), 'configmaps', 'restored', 'gone');
+  await eventually('the Lease is renewed', async () => {
+    expect(await leaseVersion()).not.toBe(before);
+  });
 
   await source.restore(snapshot);
   await heldDeletions(controller, 1);
@@ -124,6 +123,70 @@ test('a leader notices by its Lease that the source was restored, where no sourc
   await release(tripOf(controller, 'SourceRestored'));
   await disappears(here.target(1), 'configmaps', 'restored', 'gone');
 });
+
+test('copies of a source cluster that was made anew are foreign, until an operator names its uid', async () => {
+  const here = stage();
+  const { source } = here;
+  const target = here.target(1);
+  const way: MarkerWay = { context: 'context-1', target: 1, namespace: 'rebuilt' };
+  const old = await clusterUid(source);
+  await here.createNamespace('rebuilt');
+  const first = await here.startController();
+  for (const name of ['made-again', 'not-made-again']) {
+    await apply(source, configMap('rebuilt', name, 'old'));
+  }
+  const copy = await appears(target, 'configmaps', 'rebuilt', 'made-again');
+  const orphan = await appears(target, 'configmaps', 'rebuilt', 'not-made-again');
+
+  await source.rebuild();
+  await readinessSays(first, 'is another cluster');
+  await first.kill();
+  for (const namespace of ['rebuilt', ownNamespace]) {
+    await here.createNamespace(namespace, [source]);
+  }
+  await apply(source, configMap('rebuilt', 'made-again', 'new'));
+  const second = await here.startController();
+  await eventAbout(source, 'rebuilt', 'made-again', 'Unowned');
+  await processed(here, second, way);
+  expect(await find(target, 'configmaps', 'rebuilt', 'made-again')).toEqual(copy);
+  const counted = await metric(second, 'context_syncer_foreign_copies', { uid: old });
+  expect(counted).toBeGreaterThanOrEqual(2);
+  await eventually('the log tells of them', () => {
+    const told = second.log.filter(({ msg }) => msg.startsWith('copies of another source cluster'));
+    expect(told).toEqual([expect.objectContaining({ copies: [`${counted} of ${old}`] })]);
+  });
+  await second.kill();
+
+  const third = await here.startController(['--leader-elect=false', `--take-over-from-uid=${old}`]);
+  await appears(target, 'configmaps', 'rebuilt', 'made-again', ({ data, metadata }) => {
+    expect([data, metadata.uid]).toEqual([{ value: 'new' }, copy.metadata.uid]);
+  });
+  await processed(here, third, way);
+  expect(await find(target, 'configmaps', 'rebuilt', 'not-made-again')).toEqual(orphan);
+});
+
+async function leaseVersion(): Promise<string> {
+  const { body } = await stage().source.request<{ metadata: { resourceVersion: string } }>(
+    'GET',
+    `/apis/coordination.k8s.io/v1/namespaces/${ownNamespace}/leases/context-syncer-controller`,
+  );
+  return body.metadata.resourceVersion;
+}
+
+async function clusterUid(place: ControlPlane): Promise<string> {
+  const { body } = await place.request<{ metadata: { uid: string } }>(
+    'GET',
+    '/api/v1/namespaces/kube-system',
+  );
+  return body.metadata.uid;
+}
+
+async function readinessSays(controller: Program, sentence: string): Promise<void> {
+  await eventually('readiness says what happened', async () => {
+    const answer = await fetch(`${await controller.endpoint('health')}/readyz?verbose`);
+    expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining(sentence)]);
+  });
+}
 
 /** The name of the one trip that the log tells of. */
 function tripOf(controller: Program, reason: string): string {

@@ -125,7 +125,7 @@ describe('ownership', () => {
   });
 
   it('of a copy without that uid follows from the cluster label', () => {
-    expect(ownershipOf(meta(full), origin, keys, cluster)).toBe('kubed');
+    expect(ownershipOf(meta(full), origin, keys, cluster)).toBe('adoptable');
     expect(ownershipOf(meta({ ...full, [keys.originCluster]: 'other' }), origin, keys, cluster)).toBe(
       'foreign',
     );

@@ -27,7 +27,7 @@ function stateOf({ trips, namespaces }: typeof facts extends fc.Arbitrary<infer 
     state.addTrip(trip);
   }
   for (const [cluster, kind, namespace] of namespaces) {
-    state.rememberNamespace(cluster, kind, namespace);
+    state.namespacesIn(cluster).remember(kind, namespace);
   }
   return state;
 }
@@ -53,7 +53,7 @@ describe('the kept state', () => {
           state.removeTrip(name);
         }
         for (const [cluster, kind, namespace] of given.namespaces) {
-          state.forgetNamespace(cluster, kind, namespace);
+          state.namespacesIn(cluster).forget(kind, namespace);
         }
         expect(state.format()).toBeUndefined();
       }),
@@ -70,17 +70,17 @@ describe('the kept state', () => {
     );
     const state = new KeptState(() => undefined);
     expect(state.load('{"trips":[{"name":7}],"namespaces":{"c":{"Secret":["a",1]},"d":4}}')).toBe(true);
-    expect([state.trips, state.namespacesOf('c', 'Secret')]).toEqual([[], new Set(['a'])]);
+    expect([state.trips, state.namespacesIn('c').of('Secret')]).toEqual([[], new Set(['a'])]);
   });
 
   it('holds a bounded number of namespaces and trips', () => {
     const state = new KeptState(() => undefined);
     for (let index = 0; index < 6_000; index += 1) {
-      state.rememberNamespace('c', 'Secret', `n-${index}`);
+      state.namespacesIn('c').remember('Secret', `n-${index}`);
       if (index < 1_200) {
         state.addTrip({ name: `t-${index}`, reason: 'SourceRestored', since: '' });
       }
     }
-    expect([state.trips.length, state.namespacesOf('c', 'Secret').size]).toEqual([1_000, 5_000]);
+    expect([state.trips.length, state.namespacesIn('c').of('Secret').size]).toEqual([1_000, 5_000]);
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ClaimIndex } from '../../../../controller/claims/claim-index.ts';
 import { resolve } from '../../../../controller/claims/resolve.ts';
+import { KeptState } from '../../../../controller/kept/kept-state.ts';
 import { Lane } from '../../../../controller/lane/lane.ts';
 import { ControllerMetrics } from '../../../../controller/observe/controller-metrics.ts';
 import { Reporter } from '../../../../controller/observe/reporter.ts';
@@ -65,6 +66,7 @@ beforeEach(() => {
     cluster: 'cluster-c1',
     reading,
     guard: someGuards(clock).of('cluster-c1'),
+    namespaces: new KeptState(() => undefined).namespacesIn('cluster-c1'),
     claims: new ClaimIndex(),
     sources: new SourceReader({
       client,

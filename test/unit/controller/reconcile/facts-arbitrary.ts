@@ -73,7 +73,7 @@ export const releases: fc.Arbitrary<Release> = fc.oneof(
 const records: fc.Arbitrary<CopyRecord> = fc.record({
   uid: fc.constant('uid-copy'),
   resourceVersion: versions,
-  ownership: fc.constantFrom('ours', 'kubed', 'foreign'),
+  ownership: fc.constantFrom('ours', 'adoptable', 'foreign'),
   origin: fc.option(
     fc.record({
       namespace: fc.constantFrom(...sourceNamespaces),
