@@ -320,7 +320,9 @@ class Controller {
       {
         name: 'sources',
         check: () =>
-          this.#leading && this.#engine?.ready !== true ? 'the source cluster is not listed yet' : undefined,
+          (this.#leading || !this.#settings.leaderElect) && this.#engine?.ready !== true
+            ? 'the source cluster is not listed yet'
+            : undefined,
       },
     ];
   }

@@ -66,6 +66,7 @@ export const releases: fc.Arbitrary<Release> = fc.oneof(
       'ListInvalid' as const,
       'ContextMoved' as const,
       'ContextUnidentified' as const,
+      'PlaceUnrecorded' as const,
     )
     .map((reason) => ({ released: false, reason }) as const),
 );
