@@ -101,6 +101,9 @@ test('a restored source is followed at once, and what its snapshot lacks goes wh
   await disappears(target, 'configmaps', 'restored', 'lost');
   await heldDeletions(second, 0);
   expect(await metric(second, 'context_syncer_deletion_guard_tripped')).toBe(0);
+  await appears(source, 'configmaps', ownNamespace, catalog, ({ data }) => {
+    expect(data).not.toHaveProperty(['state.json']);
+  });
 });
 
 test('a leader notices by its Lease that the source was restored, where no source shows it', async () => {
