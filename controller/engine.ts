@@ -102,8 +102,8 @@ export class Engine {
       keys,
       stampKey,
       circumstances: () => this.#circumstances,
-      onVersion: (kind, resourceVersion) => {
-        this.sources.noteVersion(kind, resourceVersion);
+      onVersion: (resourceVersion) => {
+        this.sources.noteReadVersion(resourceVersion);
       },
       cacheBytes: payloadCacheBytes,
       clock: options.clock,

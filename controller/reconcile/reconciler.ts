@@ -49,7 +49,8 @@ export class Reconciler {
   /** Never rejects: failures are outcomes. */
   async reconcile(target: TargetRef): Promise<Pass> {
     const pass = await this.#pass(target);
-    if (!(pass.outcome.kind === 'waiting' && pass.outcome.reason === 'DeletionGuard')) {
+    // A deletion that was released and failed stays released.
+    if (pass.outcome.kind !== 'waiting' && pass.outcome.kind !== 'failed') {
       this.#options.guard.settle(targetKey(target));
     }
     return pass;

@@ -14,7 +14,7 @@ interface Mark {
  */
 export class KnownSource {
   /**
-   * The highest resourceVersion seen of each kind. Versions of two kinds say nothing of each
+   * The highest resourceVersion that lists and events showed of each kind. Versions of two kinds say nothing of each
    * other: API servers can keep them in different etcds.
    */
   readonly versions = new Map<SyncedKindName, number>();
@@ -60,7 +60,7 @@ export class KnownSource {
     return other === undefined;
   }
 
-  /** The source cluster has reached this version of a kind, as seen in a list, an event or a read. */
+  /** The source cluster has reached this version of a kind. */
   noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
     this.versions.set(kind, Math.max(this.versions.get(kind) ?? 0, Number(resourceVersion) || 0));
   }

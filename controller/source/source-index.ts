@@ -9,7 +9,7 @@ const witnessedLimit = 20_000;
 
 export interface SourceIndexOptions {
   readonly keys: Keys;
-  /** The highest version seen of each kind; it can hold what was seen before this index was made. */
+  /** The highest version of each kind that lists and events showed, also before this index was made. */
   readonly versions?: Map<SyncedKindName, number> | undefined;
   /** A source appeared, changed or (undefined) is none any more. */
   readonly onChange: (key: SourceKey, record: SourceRecord | undefined) => void;
@@ -27,6 +27,7 @@ export class SourceIndex {
   readonly #witnessed = new Set<SourceKey>();
   /** Of each kind: lists of two kinds are begun and ended at their own times, so their versions say nothing of each other. */
   readonly #highestVersions: Map<SyncedKindName, number>;
+  #highestRead = 0;
   #wentBack = false;
 
   constructor(options: SourceIndexOptions) {
@@ -58,7 +59,10 @@ export class SourceIndex {
 
   /** True where a version that a copy records is one that the source cluster has yet to reach: it went back in time. */
   isBehind(resourceVersion: string): boolean {
-    return this.#listed.size > 0 && Number(resourceVersion) > Math.max(...this.#highestVersions.values());
+    return (
+      this.#listed.size > 0 &&
+      Number(resourceVersion) > Math.max(this.#highestRead, ...this.#highestVersions.values())
+    );
   }
 
   /** From now on only contents count, versions do not. */
@@ -66,10 +70,9 @@ export class SourceIndex {
     this.#wentBack = true;
   }
 
-  /** The source cluster has reached this version, as seen in a list, an event or a read. */
-  noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
-    const highest = this.#highestVersions.get(kind) ?? 0;
-    this.#highestVersions.set(kind, Math.max(highest, Number(resourceVersion) || 0));
+  /** The source cluster has reached this version, as a read showed, which can overtake the list that is under way. */
+  noteReadVersion(resourceVersion: string): void {
+    this.#highestRead = Math.max(this.#highestRead, Number(resourceVersion) || 0);
   }
 
   project(kind: SyncedKindName, object: KubeObject): SourceRecord | undefined {
@@ -84,8 +87,9 @@ export class SourceIndex {
     if (wentBack) {
       // What was reached before counts no more; a second restore is noticed by what is reached from here.
       this.#highestVersions.set(kind, 0);
+      this.#highestRead = 0;
     }
-    this.noteVersion(kind, resourceVersion);
+    this.#noteVersion(kind, resourceVersion);
     if (wentBack) {
       // Before anything is seen to be gone: what this list lacks proves nothing.
       this.distrustVersions();
@@ -113,7 +117,7 @@ export class SourceIndex {
     if (namespace === undefined) {
       return;
     }
-    this.noteVersion(kind, resourceVersion);
+    this.#noteVersion(kind, resourceVersion);
     const key = sourceKey({ kind, namespace, name });
     const known = this.#records.get(key);
     const record = type === 'DELETED' ? undefined : this.project(kind, object);
@@ -126,6 +130,11 @@ export class SourceIndex {
       this.#records.delete(key);
       this.#options.onChange(key, undefined);
     }
+  }
+
+  #noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
+    const highest = this.#highestVersions.get(kind) ?? 0;
+    this.#highestVersions.set(kind, Math.max(highest, Number(resourceVersion) || 0));
   }
 
   /**

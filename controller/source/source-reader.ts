@@ -25,7 +25,7 @@ export interface SourceReaderOptions {
   readonly stampKey: Buffer;
   readonly circumstances: () => Circumstances;
   /** Told the version of every source that was read: reads can be ahead of the watch. */
-  readonly onVersion: (kind: SyncedKindName, resourceVersion: string) => void;
+  readonly onVersion: (resourceVersion: string) => void;
   /** Payload kept for targets that still want it, in bytes. */
   readonly cacheBytes: number;
   readonly clock: Clock;
@@ -157,7 +157,7 @@ export class SourceReader {
       }
       throw new SourceReadError(error);
     }
-    this.#options.onVersion(record.kind, object.metadata.resourceVersion ?? '');
+    this.#options.onVersion(object.metadata.resourceVersion ?? '');
     const live = sourceRecordOf(record.kind, object, keys);
     if (live === undefined || !asksForTheSame(live, record)) {
       return { reading: { state: 'changing' }, bytes: 0 };

@@ -28,7 +28,11 @@ export async function followWhileStandingBy(options: {
     try {
       if (source.recognise(await readUid())) {
         for (const { name, resource } of syncedKinds) {
-          source.noteVersion(name, await presentVersion(client, resource, signal));
+          const version = await presentVersion(client, resource, signal);
+          // A term that began meanwhile lists for itself; what is noted now could be ahead of its list.
+          if (standsBy()) {
+            source.noteVersion(name, version);
+          }
         }
       }
     } catch {

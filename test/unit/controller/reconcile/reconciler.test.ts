@@ -30,7 +30,8 @@ class Bench {
   readonly target = new FakeApi(this.clock);
   readonly index = new CopyIndex(reading);
   readonly claims = new ClaimIndex();
-  readonly guard = someGuards(this.clock).of('cluster-c1');
+  readonly guards = someGuards(this.clock);
+  readonly guard = this.guards.of('cluster-c1');
   readonly #signal = new AbortController().signal;
   readonly #link = new ContextLink({
     name: 'c1',
@@ -243,6 +244,23 @@ describe('what changes while a pass is reading', () => {
     expect(await bench.pass()).toEqual({ kind: 'left', reason: 'StillListed' });
     expect(bench.copy()).toMatchObject({ data: { key: '2' } });
   });
+});
+
+it('holds a deletion back while the guard is tripped, and a released one stays released when it fails', async () => {
+  bench.annotate('demo', '1');
+  await bench.pass();
+  bench.withdraw('demo');
+  const { name } = bench.guards.stop('cluster-c1', 'TooManyDeletions');
+  const held = { origin: { namespace: 'demo', name: 'omni' }, trip: name };
+  expect(await bench.pass()).toMatchObject({ kind: 'waiting', reason: 'DeletionGuard', held });
+  expect([bench.copy()?.data, bench.guard.held]).toEqual([{ key: '1' }, 1]);
+
+  bench.guards.release([name]);
+  bench.guards.stop('cluster-c1', 'SourceRestored');
+  bench.target.failNext('delete', new ApiError(500, 'ServerError'), 2);
+  expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+  expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+  expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'delete' });
 });
 
 it('does not let one copy that cannot be deleted trip the mass-deletion guard', async () => {

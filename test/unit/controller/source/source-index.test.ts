@@ -177,6 +177,23 @@ describe('a source cluster that went back in time', () => {
     expect(['500', '', '501'].map((version) => told.index.isBehind(version))).toEqual([false, false, true]);
   });
 
+  it('is not suspected where a read overtook the list that was under way', () => {
+    const told = new Told();
+    told.list(100);
+    told.index.noteReadVersion('140');
+    told.list(130);
+    expect([told.wentBack, told.index.isBehind('140'), told.index.isBehind('141')]).toEqual([0, false, true]);
+  });
+
+  it('is noticed by one source whose version went back, though the cluster got past the versions that were seen', () => {
+    const told = new Told();
+    told.list(100, object('a', 90, 'c1'), object('b', 40, 'c1'));
+    told.list(900, object('b', 40, 'c1'));
+    expect(told.wentBack).toBe(0);
+    told.list(950, object('b', 39, 'c1'));
+    expect(told.wentBack).toBe(1);
+  });
+
   it('is not suspected where the lists of two kinds end in another order than they began', () => {
     const told = new Told();
     told.list(105, object('a', 3, 'c1'));
