@@ -154,12 +154,13 @@ class Controller {
   }
 
   /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */
-  async #readSourceUid(): Promise<string> {
+  async #readSourceUid(signal: AbortSignal): Promise<string> {
     const fresh = this.#openSource();
     try {
-      const uid = await kubeSystemUid(fresh);
+      const uid = await kubeSystemUid(fresh, signal);
       if (this.#settings.leaderElect && this.#source.uid === uid) {
-        await readMark(markingClient(fresh, this.#source), leases, this.#settings.namespace, leaseName);
+        const lease = { resource: leases, namespace: this.#settings.namespace, name: leaseName };
+        await readMark(markingClient(fresh, this.#source), lease, signal);
       }
       return uid;
     } finally {
@@ -171,7 +172,7 @@ class Controller {
     await followWhileStandingBy({
       client: this.#client,
       source: this.#source,
-      readUid: () => this.#readSourceUid(),
+      readUid: () => this.#readSourceUid(signal),
       standsBy: () => this.#settings.leaderElect && !this.#leading,
       clock: this.#environment.clock,
       signal,
@@ -183,7 +184,7 @@ class Controller {
     const { leaderElect, namespace } = this.#settings;
     const { logger, clock, random, identity } = this.#environment;
     const [client, source] = [this.#client, this.#source];
-    const readUid = (): Promise<string> => this.#readSourceUid();
+    const readUid = (): Promise<string> => this.#readSourceUid(signal);
     while (!signal.aborted) {
       const identified = await identifySource({ client, source, readUid, clock, random, logger, signal });
       if (identified === undefined) {
@@ -220,7 +221,7 @@ class Controller {
       const client = this.#client;
       const identityCheck = new IdentityCheck({
         source: this.#source,
-        readUid: () => this.#readSourceUid(),
+        readUid: () => this.#readSourceUid(signal),
         onOther: () => {
           end.abort();
           // Events that wait must not be sent to another cluster.

@@ -3,6 +3,7 @@ import { isApiError } from '../../shared/kube/errors.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
 import type { Resource } from '../../shared/kube/resource.ts';
 import type { KnownSource } from './known-source.ts';
+import { checkTimeoutMs } from './source-identity.ts';
 
 /** The client as leader election uses it, with every answer shown to the known source as its mark. */
 export function markingClient(
@@ -25,10 +26,11 @@ export function markingClient(
 /** Has the mark seen, where it exists. Throws what the client throws. */
 export async function readMark(
   client: ReturnType<typeof markingClient>,
-  ...place: [resource: Resource, namespace: string, name: string]
+  { resource, namespace, name }: { resource: Resource; namespace: string; name: string },
+  signal: AbortSignal,
 ): Promise<void> {
   try {
-    await client.get(...place);
+    await client.get(resource, namespace, name, { signal, timeoutMs: checkTimeoutMs });
   } catch (error) {
     if (!isApiError(error, 'NotFound', 'NamespaceNotFound')) {
       throw error;

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
-import type { KubeClient } from '../../shared/kube/client.ts';
+import type { KubeClient, RequestOptions } from '../../shared/kube/client.ts';
 import { isApiError, TransportError } from '../../shared/kube/errors.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
 import { namespaces } from '../../shared/kube/resource.ts';
@@ -10,6 +10,8 @@ import type { ClusterEvidence } from '../contexts/evidence.ts';
 import { probeCluster } from '../contexts/probe.ts';
 import type { KnownSource } from './known-source.ts';
 
+/** Milliseconds that a check of the identity may take: others wait for it. */
+export const checkTimeoutMs = 5_000;
 const backoff = { baseMs: 500, maxMs: 10_000 };
 
 /** Who the source cluster is: recorded on every copy, and the test for what is never a target. */
@@ -19,8 +21,8 @@ export interface SourceIdentity {
 }
 
 /** The uid of kube-system. Throws what the client throws, and TransportError where there is none. */
-export async function kubeSystemUid(client: KubeClient, signal?: AbortSignal): Promise<string> {
-  const uid = await namespaceUid(client, 'kube-system', signal);
+export async function kubeSystemUid(client: KubeClient, signal: AbortSignal): Promise<string> {
+  const uid = await namespaceUid(client, 'kube-system', { signal, timeoutMs: checkTimeoutMs });
   if (uid === undefined) {
     throw new TransportError('MalformedAnswer', true, 'a namespace kube-system without a uid');
   }
@@ -81,8 +83,11 @@ export async function sourceNamespaceUid(client: KubeClient, namespace: string):
 async function namespaceUid(
   client: KubeClient,
   namespace: string,
-  signal?: AbortSignal,
+  options: RequestOptions = {},
 ): Promise<string | undefined> {
-  const found = await client.get<KubeObject>(namespaces, undefined, namespace, { shape: 'metadata', signal });
+  const found = await client.get<KubeObject>(namespaces, undefined, namespace, {
+    ...options,
+    shape: 'metadata',
+  });
   return found.metadata.uid;
 }
