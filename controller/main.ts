@@ -18,6 +18,7 @@ import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import { Engine } from './engine.ts';
 import { DeletionGuards } from './guard/deletion-guards.ts';
+import type { Trip } from './guard/trip.ts';
 import { KeptState, stateKey } from './kept/kept-state.ts';
 import { loadState } from './kept/load-state.ts';
 import { ControllerMetrics } from './observe/controller-metrics.ts';
@@ -91,6 +92,8 @@ class Controller {
   #contexts: readonly ContextEntry[] | undefined;
   #eventsDropped: () => number = () => 0;
   #leading = false;
+  /** Of the last term, which ended before they were written. */
+  #unwrittenTrips: readonly Trip[] = [];
 
   constructor(
     settings: ControllerSettings,
@@ -262,6 +265,9 @@ class Controller {
           engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
         },
       });
+      for (const trip of this.#unwrittenTrips) {
+        kept.addTrip(trip);
+      }
       const engine = new Engine({
         source: {
           client,
@@ -299,6 +305,7 @@ class Controller {
       });
       logger.info('propagation started', { clusterName, clusterUID: identified.uid });
       await Promise.all([engine.run(), recorder.run(signal), catalog.run(signal)]);
+      this.#unwrittenTrips = catalog.isStateWritten ? [] : kept.trips;
       logger.info('propagation stopped');
     } finally {
       this.#source.onRestored(undefined);

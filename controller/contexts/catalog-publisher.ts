@@ -32,7 +32,7 @@ export interface CatalogPublisherOptions {
   readonly random: Random;
   readonly logger: Logger;
   /** What else is kept in the ConfigMap; undefined for nothing. */
-  readonly state: { readonly key: string; text(): string | undefined };
+  readonly state: { readonly key: string; readonly text: () => string | undefined };
   /** Told the ConfigMap's annotations whenever it is seen. */
   readonly onAnnotations: (annotations: Readonly<Record<string, string>>) => void;
 }
@@ -61,6 +61,12 @@ export class CatalogPublisher {
   publish(catalog: Catalog): void {
     this.#wanted = catalog;
     this.#wakeup.wake();
+  }
+
+  /** True when the ConfigMap holds the state as it is now. */
+  get isStateWritten(): boolean {
+    const { key, text } = this.#options.state;
+    return this.#standing?.data?.[key] === text();
   }
 
   /** The state changed: it is written soon. */

@@ -1,16 +1,15 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { TargetKey } from '../claims/target-ref.ts';
-import type { KeptState } from '../kept/kept-state.ts';
 import { DeletionGuard } from './deletion-guard.ts';
-import type { Trip, TripReason } from './trip.ts';
+import type { Trip, TripReason, TripStore } from './trip.ts';
 
 /** Letters and digits that nobody confuses, for names that people type. */
 const alphabet = '23456789abcdefghjkmnpqrstuvwxyz';
 const nameLength = 6;
 
 export interface DeletionGuardsOptions {
-  readonly kept: KeptState;
+  readonly kept: TripStore;
   /** How to release a trip, as a command for people. */
   readonly releaseCommand: (trip: string) => string;
   readonly clock: Clock;

@@ -15,3 +15,10 @@ export interface Trip {
   /** RFC 3339. */
   readonly since: string;
 }
+
+/** Where trips are kept, so that they outlive the process. */
+export interface TripStore {
+  readonly trips: readonly Trip[];
+  addTrip(trip: Trip): void;
+  removeTrip(name: string): void;
+}
