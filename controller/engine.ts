@@ -8,13 +8,19 @@ import type { Logger } from '../shared/logger.ts';
 import { syncedKinds } from '../shared/synced-kind.ts';
 import { targetOf } from './claims/claim.ts';
 import { type ChangedList, Claims } from './claims/claims.ts';
+import { parseTargetKey, type TargetKey } from './claims/target-ref.ts';
 import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
 import type { SourceCluster } from './copy/origin.ts';
+import type { DeletionGuards } from './guard/deletion-guards.ts';
+import type { KeptState } from './kept/kept-state.ts';
 import { Lane } from './lane/lane.ts';
 import { Scheduler } from './lane/scheduler.ts';
 import { Verification } from './lane/verification.ts';
 import type { Reporter } from './observe/reporter.ts';
+import type { SyncNotice } from './observe/sync-notice.ts';
+import type { IdentityCheck } from './source/identity-check.ts';
+import type { KnownSource } from './source/known-source.ts';
 import { SourceIndex } from './source/source-index.ts';
 import { SourceReader } from './source/source-reader.ts';
 import type { SourceKey, SourceRecord } from './source/source-record.ts';
@@ -34,6 +40,8 @@ export interface EngineOptions {
     readonly cluster: SourceCluster;
     readonly evidence: ClusterEvidence;
     readonly namespaceUid: (namespace: string) => Promise<string | undefined>;
+    readonly identity: Pick<IdentityCheck, 'confirm'>;
+    readonly known: KnownSource;
   };
   readonly keys: Keys;
   readonly stampKey: Buffer;
@@ -42,6 +50,9 @@ export interface EngineOptions {
   /** The contexts in use at first; `useContexts` brings others. */
   readonly contexts: readonly ContextEntry[] | undefined;
   readonly reporter: Reporter;
+  readonly syncNotice: Pick<SyncNotice, 'see'>;
+  readonly guards: DeletionGuards;
+  readonly kept: KeptState;
   /** Told of every catalog of contexts, for the webhook. */
   readonly onCatalog: (catalog: Catalog) => void;
   readonly clock: Clock;
@@ -74,11 +85,12 @@ export class Engine {
     const { keys, source, stampKey, ownNamespace, signal } = options;
     this.sources = new SourceIndex({
       keys,
+      versions: source.known.versions,
       onChange: (key, record) => {
         this.#sourceChanged(key, record);
       },
       onWentBack: () => {
-        this.#wentBack();
+        this.#wentBack(undefined);
       },
     });
     this.registry = new ContextRegistry({
@@ -95,10 +107,11 @@ export class Engine {
     this.#verification = new Verification(options.clock, options.random);
     this.#reader = new SourceReader({
       client: source.client,
+      identity: source.identity,
       keys,
       stampKey,
-      onVersion: (kind, resourceVersion) => {
-        this.sources.noteVersion(kind, resourceVersion);
+      onVersion: (resourceVersion) => {
+        this.sources.noteReadVersion(resourceVersion);
       },
       cacheBytes: payloadCacheBytes,
       clock: options.clock,
@@ -126,7 +139,11 @@ export class Engine {
     await followSources({
       ...this.#options,
       client: this.#options.source.client,
+      identity: this.#options.source.identity,
       index: this.sources,
+      onObject: (kind, object) => {
+        this.#options.syncNotice.see(kind, object);
+      },
       onListed: () => {
         this.#start();
       },
@@ -234,13 +251,15 @@ export class Engine {
     if (known !== undefined) {
       return known;
     }
-    const { source, keys, stampKey, reporter } = this.#options;
+    const { source, keys, stampKey, reporter, guards, kept } = this.#options;
     const lane = new Lane({
       ...this.#options,
       cluster,
       reading: { keys, stampKey, cluster: source.cluster },
       scheduler: this.#scheduler,
       verification: this.#verification,
+      guard: guards.of(cluster),
+      namespaces: kept.namespacesIn(cluster),
       claims: this.#claims,
       sources: this.#reader,
       observer: reporter,
@@ -248,7 +267,9 @@ export class Engine {
       wasWitnessed: (key) => this.sources.wasWitnessed(key),
       versionsTrusted: () => this.sources.versionsTrusted,
       noteRecordedVersion: (version) => {
-        this.sources.noteRecordedVersion(version);
+        if (this.sources.isBehind(version)) {
+          this.#wentBack(cluster);
+        }
       },
       abandon: this.#abandon.signal,
     });
@@ -267,8 +288,30 @@ export class Engine {
     }
   }
 
-  #wentBack(): void {
-    this.#options.logger.warn('source cluster went back in time, all copies are compared by content', {});
+  /** The source cluster is known to have been restored. */
+  sourceRestored(): void {
+    this.#wentBack(undefined);
+  }
+
+  /** Deletes what an operator released. */
+  releaseDeletions(released: ReadonlyMap<string, readonly TargetKey[]>): void {
+    for (const [cluster, targets] of released) {
+      this.lanes.get(cluster)?.enqueue(targets.map(parseTargetKey));
+    }
+  }
+
+  /**
+   * The source cluster was restored. `cluster`: only a copy on that target says so. Deletion stops there alone, since
+   * whoever may write there could have made it up.
+   */
+  #wentBack(cluster: string | undefined): void {
+    const { logger, guards } = this.#options;
+    guards.stop(cluster, 'SourceRestored');
+    if (cluster !== undefined && !this.sources.versionsTrusted) {
+      return;
+    }
+    this.sources.distrustVersions();
+    logger.warn('source cluster went back in time, all copies are compared by content', { seenOn: cluster });
     this.#reader.clear();
     for (const lane of this.lanes.values()) {
       lane.resync();

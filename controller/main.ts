@@ -1,3 +1,4 @@
+import { catalogConfigMapName } from '../shared/catalog/document.ts';
 import type { Clock, Random } from '../shared/clock.ts';
 import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
@@ -9,16 +10,31 @@ import { createEventRecorder } from '../shared/kube/event-recorder.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import { runWithLease } from '../shared/kube/lease.ts';
+import { leases } from '../shared/kube/resource.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
 import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import { Engine } from './engine.ts';
+import { DeletionGuards } from './guard/deletion-guards.ts';
+import type { Trip } from './guard/trip.ts';
+import { KeptState, stateKey } from './kept/kept-state.ts';
+import { loadState } from './kept/load-state.ts';
 import { ControllerMetrics } from './observe/controller-metrics.ts';
 import { Reporter } from './observe/reporter.ts';
-import { identifySource, sourceNamespaceUid } from './source/source-identity.ts';
+import { SyncNotice } from './observe/sync-notice.ts';
+import { IdentityCheck } from './source/identity-check.ts';
+import { KnownSource } from './source/known-source.ts';
+import { markingClient, readMark } from './source/marking-client.ts';
+import {
+  identifySource,
+  kubeSystemUid,
+  type SourceIdentity,
+  sourceNamespaceUid,
+} from './source/source-identity.ts';
 import { loadStampKey } from './source/stamp-key.ts';
+import { followWhileStandingBy } from './source/standby.ts';
 
 /** One Lease for the one shard that there is: all lanes. */
 const leaseName = 'context-syncer-controller';
@@ -55,7 +71,7 @@ export async function runController(
   const stopping = new AbortController();
   const stop = AbortSignal.any([signal, stopping.signal]);
   try {
-    await new Controller(settings, environment, client, connectTo).run(stop);
+    await new Controller(settings, environment, client, connectTo, () => connectTo(spec)).run(stop);
   } finally {
     stopping.abort();
     await client.close();
@@ -68,23 +84,30 @@ class Controller {
   readonly #environment: ControllerEnvironment;
   readonly #client: KubeClient;
   readonly #connect: (spec: ConnectionSpec) => KubeClient;
+  readonly #openSource: () => KubeClient;
+  readonly #source: KnownSource;
   readonly #metrics: ControllerMetrics;
   #engine: Engine | undefined;
   #reporter: Reporter | undefined;
   #contexts: readonly ContextEntry[] | undefined;
   #eventsDropped: () => number = () => 0;
   #leading = false;
+  /** Of the last term, which ended before they were written. */
+  #unwrittenTrips: readonly Trip[] = [];
 
   constructor(
     settings: ControllerSettings,
     environment: ControllerEnvironment,
     client: KubeClient,
     connectTo: (spec: ConnectionSpec) => KubeClient,
+    openSource: () => KubeClient,
   ) {
     this.#settings = settings;
     this.#environment = environment;
     this.#client = client;
     this.#connect = connectTo;
+    this.#openSource = openSource;
+    this.#source = new KnownSource(client.server, environment.logger);
     this.#metrics = new ControllerMetrics(
       {
         lanes: () => this.#engine?.lanes.values() ?? [],
@@ -93,6 +116,7 @@ class Controller {
         problems: () => this.#reporter?.counts() ?? new Map<string, number>(),
         eventsDropped: () => this.#eventsDropped(),
         leading: () => this.#leading,
+        sourceIsOther: () => this.#source.problem !== undefined,
       },
       { leaseName, clock: environment.clock },
     );
@@ -126,39 +150,102 @@ class Controller {
       metricsPort: endpoints.metricsPort,
     });
     try {
-      await Promise.all([contexts.run(signal), this.#work(signal)]);
+      await Promise.all([contexts.run(signal), this.#work(signal), this.#standBy(signal)]);
     } finally {
       await endpoints.stop();
     }
   }
 
+  /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */
+  async #readSourceUid(signal: AbortSignal): Promise<string> {
+    const fresh = this.#openSource();
+    try {
+      const uid = await kubeSystemUid(fresh, signal);
+      if (this.#settings.leaderElect && this.#source.uid === uid) {
+        const lease = { resource: leases, namespace: this.#settings.namespace, name: leaseName };
+        await readMark(markingClient(fresh, this.#source), lease, signal);
+      }
+      return uid;
+    } finally {
+      await fresh.close();
+    }
+  }
+
+  async #standBy(signal: AbortSignal): Promise<void> {
+    await followWhileStandingBy({
+      client: this.#client,
+      source: this.#source,
+      readUid: () => this.#readSourceUid(signal),
+      standsBy: () => this.#settings.leaderElect && !this.#leading,
+      clock: this.#environment.clock,
+      signal,
+    });
+  }
+
+  /** A term can end because another cluster answers at the source's address: then it is looked for again. */
   async #work(signal: AbortSignal): Promise<void> {
     const { leaderElect, namespace } = this.#settings;
     const { logger, clock, random, identity } = this.#environment;
-    if (!leaderElect) {
-      await this.#lead(signal);
-      return;
+    const [client, source] = [this.#client, this.#source];
+    const readUid = (): Promise<string> => this.#readSourceUid(signal);
+    while (!signal.aborted) {
+      const identified = await identifySource({ client, source, readUid, clock, random, logger, signal });
+      if (identified === undefined) {
+        return;
+      }
+      const lead = (leading: AbortSignal): Promise<void> => this.#lead(identified, leading);
+      await (leaderElect
+        ? runWithLease(
+            {
+              client: markingClient(client, source),
+              namespace,
+              name: leaseName,
+              identity,
+              clock,
+              random,
+              logger,
+            },
+            lead,
+            signal,
+          )
+        : lead(signal));
     }
-    await runWithLease(
-      { client: this.#client, namespace, name: leaseName, identity, clock, random, logger },
-      (leading) => this.#lead(leading),
-      signal,
-    );
   }
 
-  /** One term of leadership. */
-  async #lead(signal: AbortSignal): Promise<void> {
-    const { namespace, clusterName, annotationPrefix } = this.#settings;
+  /** One term of leadership: until the signal aborts, or another cluster answers at the source's address. */
+  async #lead(identified: SourceIdentity, outer: AbortSignal): Promise<void> {
+    const end = new AbortController();
+    const signal = AbortSignal.any([outer, end.signal]);
+    const eventClient = this.#openSource();
+    const { namespace, clusterName, annotationPrefix, takeOverFromUid } = this.#settings;
     const { logger, clock, random, identity } = this.#environment;
     this.#leading = true;
     try {
       const client = this.#client;
-      const identified = await identifySource({ client, clock, random, logger, signal });
-      if (identified === undefined) {
-        return;
-      }
+      const identityCheck = new IdentityCheck({
+        source: this.#source,
+        readUid: () => this.#readSourceUid(signal),
+        onOther: () => {
+          end.abort();
+          // Events that wait must not be sent to another cluster.
+          void eventClient.close();
+        },
+      });
+      const kept = new KeptState(() => {
+        catalog.stateChanged();
+      });
+      await loadState(kept, { client, namespace, clock, random, logger, signal });
+      const keys = keysOf(annotationPrefix);
+      const guards = new DeletionGuards({
+        kept,
+        releaseCommand: (trip) =>
+          `kubectl annotate configmap ${catalogConfigMapName} -n ${namespace} ${keys.releaseDeletions}=${trip} --overwrite`,
+        clock,
+        random,
+        logger,
+      });
       const recorder = createEventRecorder({
-        client,
+        client: eventClient,
         component: 'context-syncer',
         instance: identity,
         clock,
@@ -174,15 +261,37 @@ class Controller {
         random,
         sourceOf: (key) => this.#engine?.sources.get(key),
       });
-      const catalog = new CatalogPublisher({ client, namespace, clock, random, logger });
+      const catalog = new CatalogPublisher({
+        client,
+        namespace,
+        clock,
+        random,
+        logger,
+        state: { key: stateKey, text: () => kept.format() },
+        onAnnotations: ({ [keys.releaseDeletions]: trip }) => {
+          engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
+        },
+      });
+      for (const trip of this.#unwrittenTrips) {
+        kept.addTrip(trip);
+      }
       const engine = new Engine({
         source: {
           client,
-          cluster: { uid: identified.uid, name: clusterName },
+          cluster: { uid: identified.uid, name: clusterName, takeOverFromUid },
           evidence: identified.evidence,
-          namespaceUid: (name) => sourceNamespaceUid(client, name),
+          namespaceUid: async (name) => {
+            const uid = await sourceNamespaceUid(client, name);
+            await identityCheck.confirm();
+            return uid;
+          },
+          identity: identityCheck,
+          known: this.#source,
         },
-        keys: keysOf(annotationPrefix),
+        guards,
+        kept,
+        syncNotice: new SyncNotice({ keys, events: recorder }),
+        keys,
         stampKey: await loadStampKey(client, namespace, logger),
         ownNamespace: namespace,
         connect: this.#connect,
@@ -198,19 +307,26 @@ class Controller {
       });
       this.#engine = engine;
       this.#reporter = reporter;
+      this.#source.onRestored(() => {
+        engine.sourceRestored();
+      });
       logger.info('propagation started', { clusterName, clusterUID: identified.uid });
       await Promise.all([engine.run(), recorder.run(signal), reporter.run(signal), catalog.run(signal)]);
+      this.#unwrittenTrips = catalog.isStateWritten ? [] : kept.trips;
       logger.info('propagation stopped');
     } finally {
+      this.#source.onRestored(undefined);
       this.#leading = false;
       this.#engine = undefined;
       this.#reporter = undefined;
+      await eventClient.close();
     }
   }
 
   /** A replica that stands by is ready; one that leads is once its work is under way. A target that is down does not count. */
   #readiness(): readonly HealthCheck[] {
     return [
+      { name: 'source-cluster', check: () => this.#source.problem },
       {
         name: 'kubeconfig',
         check: () =>
@@ -219,7 +335,9 @@ class Controller {
       {
         name: 'sources',
         check: () =>
-          this.#leading && this.#engine?.ready !== true ? 'the source cluster is not listed yet' : undefined,
+          (this.#leading || !this.#settings.leaderElect) && this.#engine?.ready !== true
+            ? 'the source cluster is not listed yet'
+            : undefined,
       },
     ];
   }

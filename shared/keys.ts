@@ -9,6 +9,10 @@ export interface Keys {
   readonly originName: string;
   readonly originNamespace: string;
   readonly originCluster: string;
+  /** Annotation on the catalog ConfigMap: the name of a trip of the mass-deletion guard that an operator releases. */
+  readonly releaseDeletions: string;
+  /** Annotation of Kubed for copies within one cluster, which are not made here. */
+  readonly sync: string;
 }
 
 export function keysOf(prefix: string): Keys {
@@ -19,6 +23,8 @@ export function keysOf(prefix: string): Keys {
     originName: `${prefix}/origin.name`,
     originNamespace: `${prefix}/origin.namespace`,
     originCluster: `${prefix}/origin.cluster`,
+    releaseDeletions: `${prefix}/release-deletions`,
+    sync: `${prefix}/sync`,
   };
 }
 

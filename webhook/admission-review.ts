@@ -9,6 +9,7 @@ export interface ReviewedObject {
   readonly metadata?: {
     readonly name?: string | null;
     readonly namespace?: string | null;
+    readonly uid?: string | null;
     readonly annotations?: Readonly<Record<string, string>> | null;
   } | null;
   /** A Secret's type. */
@@ -71,6 +72,7 @@ const objectSchema = {
       properties: {
         name: textOrNull,
         namespace: textOrNull,
+        uid: textOrNull,
         annotations: { type: 'object', nullable: true, additionalProperties: text },
       },
     },

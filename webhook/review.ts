@@ -1,12 +1,13 @@
 import type { Catalog } from '../shared/catalog/catalog.ts';
 import type { Keys } from '../shared/keys.ts';
+import { isCopy } from '../shared/rules/copy-mark.ts';
 import { judge } from '../shared/rules/judge.ts';
 import type { Subject } from '../shared/rules/subject.ts';
 import type { ViolationReason } from '../shared/rules/violation.ts';
 import { parseContextList } from '../shared/sync-contexts.ts';
 import { type SyncedKind, syncedKinds } from '../shared/synced-kind.ts';
 import type { AdmissionRequest, AdmissionResponse, ReviewedObject } from './admission-review.ts';
-import { warningsOf } from './warnings.ts';
+import { syncIgnored, warningsOf } from './warnings.ts';
 
 /** The contexts that are known; where none ever were, a sentence that says what is missing and what to do. */
 export type CatalogInUse = { readonly catalog: Catalog } | { readonly missing: string };
@@ -55,8 +56,11 @@ export function review(request: AdmissionRequest, circumstances: ReviewCircumsta
   }
   const subject = subjectOf(request, kind, value, circumstances.keys);
   const refusals = refusalsOf(subject, circumstances);
-  const warnings =
-    'catalog' in circumstances.contexts ? warningsOf(subject.list, circumstances.contexts.catalog) : [];
+  const { keys, contexts } = circumstances;
+  const warnings = [
+    ...(annotation(request.object, keys.sync) === undefined ? [] : [syncIgnored(keys)]),
+    ...('catalog' in contexts ? warningsOf(subject.list, contexts.catalog) : []),
+  ];
   return {
     uid,
     ...(refusals.length === 0
@@ -106,7 +110,7 @@ function subjectOf(request: AdmissionRequest, kind: SyncedKind, value: string, k
     namespace: request.namespace ?? object?.metadata?.namespace ?? '',
     name: (request.name === '' ? undefined : request.name) ?? object?.metadata?.name ?? '',
     list: parseContextList(value),
-    isCopy: annotation(object, keys.origin) !== undefined,
+    isCopy: isCopy(object?.metadata ?? {}, keys),
     type: object?.type ?? undefined,
   };
 }

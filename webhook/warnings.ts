@@ -1,10 +1,17 @@
 import type { Catalog } from '../shared/catalog/catalog.ts';
+import type { Keys } from '../shared/keys.ts';
 import type { ContextList } from '../shared/sync-contexts.ts';
 
 /** What the Kubernetes documentation recommends at most for one warning, in characters. */
 const maxCharacters = 120;
 /** The API server drops warnings beyond 4096 characters in all. */
 const maxWarnings = 20;
+
+/** For an object with Kubed's annotation for copies within one cluster. The prefix is left out where it is too long. */
+export function syncIgnored({ sync }: Keys): string {
+  const told = `${sync} is not acted upon: no copies are made within this cluster.`;
+  return told.length <= maxCharacters ? told : told.slice(told.indexOf('/') + 1);
+}
 
 /** What is worth knowing about a list, and no reason to refuse it. Each is at most 120 characters long. */
 export function warningsOf(list: ContextList, catalog: Catalog): readonly string[] {

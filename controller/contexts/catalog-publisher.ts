@@ -31,11 +31,16 @@ export interface CatalogPublisherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What else is kept in the ConfigMap; undefined for nothing. */
+  readonly state: { readonly key: string; readonly text: () => string | undefined };
+  /** Told the ConfigMap's annotations whenever it is seen. */
+  readonly onAnnotations: (annotations: Readonly<Record<string, string>>) => void;
 }
 
 /**
- * Keeps the catalog published as a ConfigMap, for the webhook. It is written when it differs from what stands there,
- * so that it heals when somebody edits or deletes it, and an unchanged one costs nothing.
+ * Keeps the catalog published as a ConfigMap, for the webhook, and with it what must outlive this process. It is
+ * written when it differs from what stands there, so that it heals when somebody edits or deletes it, and an unchanged
+ * one costs nothing.
  */
 export class CatalogPublisher {
   readonly #options: CatalogPublisherOptions;
@@ -58,6 +63,17 @@ export class CatalogPublisher {
     this.#wakeup.wake();
   }
 
+  /** True when the ConfigMap holds the state as it is now. */
+  get isStateWritten(): boolean {
+    const { key, text } = this.#options.state;
+    return this.#standing?.data?.[key] === text();
+  }
+
+  /** The state changed: it is written soon. */
+  stateChanged(): void {
+    this.#wakeup.wake();
+  }
+
   /** Publishes until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#follow().run(signal), this.#write(signal)]);
@@ -66,6 +82,7 @@ export class CatalogPublisher {
   #follow(): Reflector<PayloadObject, PayloadObject> {
     const see = (object: PayloadObject | null): void => {
       this.#standing = object;
+      this.#options.onAnnotations(object?.metadata.annotations ?? {});
       this.#wakeup.wake();
     };
     return new Reflector({
@@ -109,7 +126,9 @@ export class CatalogPublisher {
     const standingText = standing?.data?.[catalogKey];
     const catalog = withKnownIdentities(this.#wanted, this.#published ?? readable(standingText));
     const text = formatCatalog(catalog);
-    if (standingText === text) {
+    const { state } = this.#options;
+    const stateText = state.text();
+    if (standingText === text && standing?.data?.[state.key] === stateText) {
       this.#published = catalog;
       return true;
     }
@@ -122,7 +141,7 @@ export class CatalogPublisher {
         namespace,
         labels: { ...standing?.metadata.labels, 'app.kubernetes.io/name': 'context-syncer' },
       },
-      data: { [catalogKey]: text },
+      data: { [catalogKey]: text, ...(stateText === undefined ? {} : { [state.key]: stateText }) },
     };
     try {
       this.#standing = await (standing === null

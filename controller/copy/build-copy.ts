@@ -40,6 +40,7 @@ export function buildCopy(plan: CopyPlan, standing?: CopyRecord): PayloadObject 
     uid: source.uid,
     resourceVersion: source.resourceVersion,
     clusterUID: cluster.uid,
+    copy: { namespace: target.namespace, name: target.name },
     context: plan.context,
     stamp: source.stamp,
     labels: Object.keys(content.labels),

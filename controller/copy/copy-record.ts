@@ -105,7 +105,8 @@ function additionsOf(
   ]);
   const givenAnnotations = new Set([...(origin?.annotations ?? []), keys.origin]);
   // Kubed copied last-applied-configuration, a Secret's payload in it: that one is not kept as somebody's addition.
-  const leaked = (key: string): boolean => ownership === 'kubed' && isLastApplied(key);
+  const byKubed = ownership === 'adoptable' && origin?.clusterUID === undefined;
+  const leaked = (key: string): boolean => byKubed && isLastApplied(key);
   const labels = Object.entries(meta.labels ?? {}).filter(([key]) => !givenLabels.has(key));
   const annotations = Object.entries(meta.annotations ?? {}).filter(
     ([key]) => !givenAnnotations.has(key) && !leaked(key),

@@ -12,6 +12,8 @@ export interface Origin {
   readonly resourceVersion: string;
   /** Identity of the source's cluster. Absent on copies that Kubed made. */
   readonly clusterUID?: string;
+  /** The copy's own place: elsewhere, the annotation is on a clone. Absent on copies that 0.1 and Kubed made. */
+  readonly copy?: { readonly namespace: string; readonly name: string };
   /** The context by way of which the copy was made. */
   readonly context?: string;
   /** Keyed hash of the content that the copy was given (see `contentStamp`). */
@@ -29,6 +31,7 @@ export function formatOrigin(origin: Origin): string {
     uid: origin.uid,
     resourceVersion: origin.resourceVersion,
     clusterUID: origin.clusterUID,
+    copy: origin.copy,
     context: origin.context,
     stamp: origin.stamp,
     labels: origin.labels,
@@ -53,7 +56,8 @@ export function parseOrigin(text: string | undefined): Origin | undefined {
   if (!isRecord(value)) {
     return undefined;
   }
-  const { namespace, name, uid, resourceVersion, clusterUID, context, stamp, labels, annotations } = value;
+  const { namespace, name, uid, resourceVersion, clusterUID, copy, context, stamp, labels, annotations } =
+    value;
   if (!isFilled(namespace) || !isFilled(name)) {
     return undefined;
   }
@@ -63,6 +67,7 @@ export function parseOrigin(text: string | undefined): Origin | undefined {
     uid: isFilled(uid) ? uid : '',
     resourceVersion: isFilled(resourceVersion) ? resourceVersion : '',
     ...(isFilled(clusterUID) ? { clusterUID } : {}),
+    ...(isPlace(copy) ? { copy: { namespace: copy.namespace, name: copy.name } } : {}),
     ...(isFilled(context) ? { context } : {}),
     ...(isFilled(stamp) ? { stamp } : {}),
     ...(isNames(labels) ? { labels } : {}),
@@ -72,6 +77,10 @@ export function parseOrigin(text: string | undefined): Origin | undefined {
 
 function isFilled(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
+}
+
+function isPlace(value: unknown): value is { readonly namespace: string; readonly name: string } {
+  return isRecord(value) && isFilled(value['namespace']) && isFilled(value['name']);
 }
 
 function isNames(value: unknown): value is readonly string[] {
@@ -95,16 +104,19 @@ export function originLabels(
 export interface SourceCluster {
   readonly uid: string;
   readonly name: string;
+  /** Uid of the cluster whose copies an operator wants taken over. */
+  readonly takeOverFromUid?: string | undefined;
 }
 
 /**
  * Whose an object on a target is.
  * - `ours`: its origin annotation names our source cluster by uid.
- * - `kubed`: its origin annotation has no cluster uid (Kubed wrote it) and the cluster label is our name.
- * - `foreign`: anything else, whatever labels it carries. Copies bear their source's name: under another name it is a
- *   clone that somebody made of a copy, marks and all, and it is theirs.
+ * - `adoptable`: its origin annotation has no cluster uid (Kubed wrote it) and the cluster label is our name, or it names
+ *   the cluster to take over from. It is taken over in place when a source claims it, and never deleted.
+ * - `foreign`: anything else, whatever labels it carries. A copy has its source's name and is at the place that its
+ *   origin records: elsewhere it is a clone that somebody made of a copy, marks and all, and it is theirs.
  */
-export type Ownership = 'ours' | 'kubed' | 'foreign';
+export type Ownership = 'ours' | 'adoptable' | 'foreign';
 
 export function ownershipOf(
   meta: ObjectMeta,
@@ -112,11 +124,28 @@ export function ownershipOf(
   keys: Keys,
   cluster: SourceCluster,
 ): Ownership {
-  if (origin === undefined || origin.name !== meta.name) {
+  if (origin === undefined || origin.name !== meta.name || isClone(meta, origin)) {
     return 'foreign';
   }
-  if (origin.clusterUID !== undefined) {
-    return origin.clusterUID === cluster.uid ? 'ours' : 'foreign';
+  if (origin.clusterUID === cluster.uid) {
+    return 'ours';
   }
-  return meta.labels?.[keys.originCluster] === toLabelValue(cluster.name) ? 'kubed' : 'foreign';
+  const isAdoptable =
+    origin.clusterUID === undefined
+      ? meta.labels?.[keys.originCluster] === toLabelValue(cluster.name)
+      : origin.clusterUID === cluster.takeOverFromUid;
+  return isAdoptable ? 'adoptable' : 'foreign';
+}
+
+function isClone({ namespace, name }: ObjectMeta, { copy }: Origin): boolean {
+  return copy !== undefined && (copy.namespace !== namespace || copy.name !== name);
+}
+
+/** The uid of another source cluster with our name whose copy the object is; undefined for anything else. */
+export function otherSourceOf(meta: ObjectMeta, keys: Keys, cluster: SourceCluster): string | undefined {
+  const origin = parseOrigin(meta.annotations?.[keys.origin]);
+  const isForeign = ownershipOf(meta, origin, keys, cluster) === 'foreign';
+  const hasOurName = meta.labels?.[keys.originCluster] === toLabelValue(cluster.name);
+  const uid = origin?.clusterUID;
+  return isForeign && hasOurName && uid !== cluster.uid ? uid : undefined;
 }

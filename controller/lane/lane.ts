@@ -5,6 +5,7 @@ import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
 import { parseTargetKey, type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { ContextLink, LinkState } from '../contexts/context-link.ts';
 import type { CopyReading } from '../copy/copy-record.ts';
+import type { DeletionGuard } from '../guard/deletion-guard.ts';
 import { TargetWriter } from '../reconcile/act.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 import { Reconciler, type ReconcilerOptions } from '../reconcile/reconciler.ts';
@@ -12,10 +13,10 @@ import { obstacleOf, retryDelayMs } from '../reconcile/retry.ts';
 import { SourceReadError } from '../source/source-reader.ts';
 import { Contention } from './contention.ts';
 import { CopyIndex } from './copy-index.ts';
-import { DeletionFuse } from './deletion-fuse.ts';
+import { ForeignCopies } from './foreign-copies.ts';
 import { Obstacles } from './obstacles.ts';
 import type { PassResult, ScheduledLane, Scheduler } from './scheduler.ts';
-import { byPreference, TargetWatch } from './target-watch.ts';
+import { byPreference, type RememberedNamespaces, TargetWatch } from './target-watch.ts';
 import type { Verification } from './verification.ts';
 import { type Priority, WorkQueue } from './work-queue.ts';
 
@@ -47,6 +48,8 @@ export interface LaneOptions
   readonly reading: CopyReading;
   readonly scheduler: Scheduler;
   readonly verification: Verification;
+  readonly guard: DeletionGuard;
+  readonly namespaces: RememberedNamespaces;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -65,8 +68,9 @@ export interface LaneOptions
 export class Lane implements ScheduledLane {
   readonly cluster: string;
   readonly index: CopyIndex;
-  readonly fuse = new DeletionFuse();
+  readonly guard: DeletionGuard;
   readonly queue: WorkQueue;
+  readonly foreign: ForeignCopies;
   readonly #options: LaneOptions;
   readonly #reconciler: Reconciler;
   readonly #watches: readonly TargetWatch[];
@@ -84,8 +88,10 @@ export class Lane implements ScheduledLane {
   constructor(options: LaneOptions) {
     const { clock, scheduler } = options;
     this.cluster = options.cluster;
+    this.guard = options.guard;
     this.#options = options;
     this.index = new CopyIndex(options.reading);
+    this.foreign = new ForeignCopies(options);
     this.queue = new WorkQueue(clock, (priority) => {
       scheduler.wake(this, priority);
     });
@@ -95,7 +101,6 @@ export class Lane implements ScheduledLane {
       ...options,
       index: this.index,
       writer: new TargetWriter({ ...options.reading, index: this.index, signal: options.abandon }),
-      fuse: this.fuse,
       contention,
       linksFor: (target, context) => this.#linksFor(target, context),
     });
@@ -105,6 +110,7 @@ export class Lane implements ScheduledLane {
           ...options,
           kind,
           index: this.index,
+          foreign: this.foreign,
           keys: options.reading.keys,
           signal,
           claimedNamespaces: () => options.claims.namespacesOf(this.cluster, kind.name),
@@ -150,7 +156,7 @@ export class Lane implements ScheduledLane {
 
   /** Looks at everything that is claimed here and everything that exists here, of these kinds, as far as they are listed. */
   resync(kinds: readonly SyncedKindName[] = kindNames): void {
-    this.fuse.begin(this.index.size, this.#options.clock.monotonic());
+    this.guard.begin(this.index.size);
     for (const kind of kinds) {
       this.#unsynced.add(kind);
     }

@@ -9,6 +9,7 @@ import type { SyncedKind } from '../../shared/synced-kind.ts';
 import type { TargetRef } from '../claims/target-ref.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { CopyIndex } from './copy-index.ts';
+import type { ForeignCopies } from './foreign-copies.ts';
 import type { Verification } from './verification.ts';
 
 export interface TargetScopeOptions {
@@ -26,8 +27,12 @@ export interface TargetScopeOptions {
   readonly onChanged: (targets: readonly TargetRef[]) => void;
   /** This copy was known, and was deleted; after a deletion of ours its answer makes it unknown before the event comes. */
   readonly onLost: (target: TargetRef) => void;
-  /** A list was finished: the whole scope is known now. `first`: it is the first of this scope. */
-  readonly onListed: (first: boolean) => void;
+  readonly foreign: Pick<ForeignCopies, 'uidOf' | 'listed'>;
+  /**
+   * A list was finished: the whole scope is known now. `first`: it is the first of this scope; `copies`: how many
+   * copies of ours it has.
+   */
+  readonly onListed: (first: boolean, copies: number) => void;
   /** The credentials may not list all namespaces. */
   readonly onForbidden: (scope: TargetScope) => void;
   /** Lists began to fail. */
@@ -57,6 +62,7 @@ export class TargetScope {
     this.#options = options;
     const { kind, index, link, keys, clock, random, logger } = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    let foreign = new Map<string, number>();
     this.#reflector = new Reflector({
       client: link.client,
       resource: kind.resource,
@@ -68,16 +74,25 @@ export class TargetScope {
       random,
       logger: logger.with({ context: link.name, kind: kind.name }),
       handler: {
-        project: (object) => index.project(kind.name, object, !this.#reflector.synced),
+        project: (object) => {
+          const entry = index.project(kind.name, object, !this.#reflector.synced);
+          const uid = entry === undefined ? options.foreign.uidOf(object.metadata) : undefined;
+          if (uid !== undefined) {
+            foreign.set(uid, (foreign.get(uid) ?? 0) + 1);
+          }
+          return entry;
+        },
         replaced: (items, { first, resourceVersion }) => {
           this.#listed();
+          options.foreign.listed(kind.name, options.namespace, foreign);
+          foreign = new Map();
           const changed = index.replace(kind.name, options.namespace, items, resourceVersion);
           if (first) {
             this.#verified = this.#verify(items.length);
           } else {
             options.onChanged(changed);
           }
-          options.onListed(first);
+          options.onListed(first, items.filter(({ record }) => record.ownership === 'ours').length);
         },
         event: (event) => {
           const known = index.size;
@@ -90,6 +105,7 @@ export class TargetScope {
           }
         },
         failed: (error, phase) => {
+          foreign = new Map();
           if (isApiError(error, 'Forbidden') && options.namespace === undefined) {
             options.onForbidden(this);
             return;
@@ -127,8 +143,10 @@ export class TargetScope {
   /** Ends the reflector, and with it all knowledge of the scope. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    // At once: a successor may list the same scope before the reflector's last request has ended.
-    this.#options.index.uncover(this.#options.kind.name, this.namespace);
+    if (this.#reflector.synced) {
+      // At once: a successor may list the same scope before the reflector's last request has ended.
+      this.#options.index.uncover(this.#options.kind.name, this.namespace);
+    }
     await Promise.all([this.#ended, this.#verified]);
   }
 

@@ -1,22 +1,41 @@
+import { type BackoffOptions, backoffMs } from '../../shared/kube/backoff.ts';
+import type { SyncedKindName } from '../../shared/synced-kind.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import { TargetScope, type TargetScopeOptions } from './target-scope.ts';
+
+/** Between two attempts to watch all namespaces after a refusal, in milliseconds. */
+const wideBackoff: BackoffOptions = { baseMs: 30_000, maxMs: 10 * 60_000 };
+
+/** Namespaces of the cluster that hold copies of a kind. They are remembered across restarts. */
+export interface RememberedNamespaces {
+  of(kind: SyncedKindName): ReadonlySet<string>;
+  remember(kind: SyncedKindName, namespace: string): void;
+  forget(kind: SyncedKindName, namespace: string): void;
+  forgetAll(kind: SyncedKindName): void;
+}
 
 export type TargetWatchOptions = Omit<TargetScopeOptions, 'namespace' | 'link' | 'onForbidden'> & {
   /** Namespaces that somebody claims an object in: what is watched where not all may be. */
   readonly claimedNamespaces: () => ReadonlySet<string>;
+  readonly namespaces: RememberedNamespaces;
 };
 
 /**
  * Sees to it that the copies of one kind on a target cluster are watched, with the rights there are: all namespaces
- * by way of one context that may, else every namespace that matters by way of the context that fits it best.
+ * through one context that may, else every namespace that matters through the context that fits it best. Rights over all
+ * namespaces are tried again from time to time: a refusal can be of the moment.
  */
 export class TargetWatch {
   readonly #options: TargetWatchOptions;
   readonly #scopes = new Map<string | undefined, TargetScope>();
-  /** Not asked again: their namespaces are watched, and rights over all namespaces hold in each of them, too. */
+  /** Links that were refused all namespaces. */
   readonly #wideRefused = new WeakSet<ContextLink>();
   readonly #stopping = new Set<Promise<void>>();
   #links: readonly ContextLink[] = [];
+  /** Tries to list all namespaces, beside the scopes in use until it has. */
+  #candidate: TargetScope | undefined;
+  #attempts = 0;
+  #cancelAttempt: (() => void) | undefined;
 
   constructor(options: TargetWatchOptions) {
     this.#options = options;
@@ -48,6 +67,7 @@ export class TargetWatch {
         this.#scopes.set(namespace, this.#start(namespace, link));
       }
     }
+    this.#adjustAttempts(wanted.has(undefined));
   }
 
   /** Makes sure that a namespace is watched. */
@@ -72,6 +92,7 @@ export class TargetWatch {
   }
 
   async close(): Promise<void> {
+    this.#adjustAttempts(true);
     for (const scope of this.#scopes.values()) {
       this.#stop(scope);
     }
@@ -84,10 +105,14 @@ export class TargetWatch {
     if (wide !== undefined) {
       return new Map([[undefined, wide]]);
     }
+    const { kind, namespaces, claimedNamespaces } = this.#options;
     const bound = this.#links.flatMap(({ namespace }) => namespace ?? []);
-    const namespaces = new Set([...bound, ...this.#options.claimedNamespaces()]);
+    const claimed = claimedNamespaces();
+    for (const namespace of claimed) {
+      namespaces.remember(kind.name, namespace);
+    }
     return new Map(
-      [...namespaces].flatMap((namespace) => {
+      [...new Set([...bound, ...claimed, ...namespaces.of(kind.name)])].flatMap((namespace) => {
         const [link] = byPreference(this.#links, namespace);
         return link === undefined ? [] : [[namespace, link] as const];
       }),
@@ -103,21 +128,104 @@ export class TargetWatch {
   }
 
   #start(namespace: string | undefined, link: ContextLink): TargetScope {
-    const scope = new TargetScope({
+    const scope: TargetScope = new TargetScope({
       ...this.#options,
       namespace,
       link,
+      onListed: (first, copies) => {
+        this.#listed(scope, copies);
+        this.#options.onListed(first, copies);
+      },
       onForbidden: (refused) => {
-        if (this.#scopes.get(undefined) === refused) {
-          this.#wideRefused.add(refused.link);
-          this.#scopes.delete(undefined);
-          this.#stop(refused);
-          this.adjust(this.#links);
+        if (refused === this.#candidate) {
+          this.#dropCandidate();
+          this.#scheduleAttempt();
+        } else if (this.#scopes.get(undefined) === refused) {
+          this.#narrow(refused);
         }
       },
     });
     scope.start();
     return scope;
+  }
+
+  /** A list of a scope was finished, with this many copies of ours. */
+  #listed(scope: TargetScope, copies: number): void {
+    const { kind, namespaces, claimedNamespaces } = this.#options;
+    const { namespace } = scope;
+    if (namespace === undefined) {
+      if (scope === this.#candidate) {
+        this.#widen(scope);
+      }
+      namespaces.forgetAll(kind.name);
+    } else if (copies > 0) {
+      namespaces.remember(kind.name, namespace);
+    } else if (!claimedNamespaces().has(namespace)) {
+      namespaces.forget(kind.name, namespace);
+    }
+  }
+
+  /** From all namespaces to those that matter, those in which copies were seen included. */
+  #narrow(refused: TargetScope): void {
+    const { kind, namespaces, index } = this.#options;
+    for (const { target, record } of index.entries()) {
+      if (target.kind === kind.name && record.ownership === 'ours') {
+        namespaces.remember(kind.name, target.namespace);
+      }
+    }
+    this.#wideRefused.add(refused.link);
+    this.#scopes.delete(undefined);
+    this.#stop(refused);
+    this.adjust(this.#links);
+  }
+
+  /** All namespaces were listed: from now on that scope alone is in use. What was known stays known throughout. */
+  #widen(candidate: TargetScope): void {
+    this.#wideRefused.delete(candidate.link);
+    this.#candidate = undefined;
+    this.#attempts = 0;
+    const narrow = [...this.#scopes.values()];
+    this.#scopes.clear();
+    this.#scopes.set(undefined, candidate);
+    for (const scope of narrow) {
+      this.#stop(scope);
+    }
+  }
+
+  #adjustAttempts(isWide: boolean): void {
+    if (isWide) {
+      this.#cancelAttempt?.();
+      this.#cancelAttempt = undefined;
+      this.#dropCandidate();
+    } else if (this.#candidate !== undefined && !this.#links.includes(this.#candidate.link)) {
+      this.#dropCandidate();
+    }
+    if (!isWide && this.#candidate === undefined && this.#cancelAttempt === undefined) {
+      this.#scheduleAttempt();
+    }
+  }
+
+  #scheduleAttempt(): void {
+    const { clock, random } = this.#options;
+    this.#cancelAttempt = clock.schedule(backoffMs(this.#attempts, wideBackoff, random), () => {
+      this.#cancelAttempt = undefined;
+      // Each context in turn: any of them may have been given the rights.
+      const link = this.#links[this.#attempts % Math.max(1, this.#links.length)];
+      this.#attempts += 1;
+      if (link === undefined || link.state !== 'up') {
+        this.#scheduleAttempt();
+      } else {
+        this.#candidate = this.#start(undefined, link);
+      }
+    });
+  }
+
+  #dropCandidate(): void {
+    const dropped = this.#candidate;
+    this.#candidate = undefined;
+    if (dropped !== undefined) {
+      this.#stop(dropped);
+    }
   }
 
   #stop(scope: TargetScope): void {

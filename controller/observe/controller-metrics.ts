@@ -16,6 +16,7 @@ export interface MetricsSources {
   problems(): ReadonlyMap<string, number>;
   eventsDropped(): number;
   leading(): boolean;
+  sourceIsOther(): boolean;
 }
 
 /**
@@ -190,10 +191,31 @@ export class ControllerMetrics {
       perLane(({ index }) => index.size),
     );
     gauge(
-      'context_syncer_deletion_fuse_tripped',
-      '1 when mass deletion was stopped on a target cluster.',
+      'context_syncer_deletion_guard_tripped',
+      '1 while the mass-deletion guard stops deletion on a target cluster.',
       ['name'],
-      perLane(({ fuse }) => Number(fuse.tripped)),
+      perLane(({ guard }) => Number(guard.tripped)),
+    );
+    gauge(
+      'context_syncer_deletions_held',
+      'Deletions that the mass-deletion guard holds back on a target cluster.',
+      ['name'],
+      perLane(({ guard }) => guard.held),
+    );
+    gauge(
+      'context_syncer_foreign_copies',
+      'Copies on a target cluster that carry the name of our source cluster and the uid of another one.',
+      ['name', 'uid'],
+      () =>
+        [...read.lanes()].flatMap(({ cluster, foreign }) =>
+          [...foreign.counts()].map(([uid, count]) => [{ name: cluster, uid }, count] as const),
+        ),
+    );
+    gauge(
+      'context_syncer_source_is_other_cluster',
+      "1 while another cluster answers at the source cluster's address.",
+      [],
+      () => [[{}, Number(read.sourceIsOther())]],
     );
     gauge(
       'context_syncer_lists_failing',

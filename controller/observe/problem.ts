@@ -113,7 +113,7 @@ function problemOfWait(
     case 'SourceChanging':
     case 'ContextSettling':
     case 'ContextUnidentified':
-    case 'Fuse':
+    case 'DeletionGuard':
       return 'unclear';
   }
 }

@@ -9,6 +9,7 @@ import type { Lane, LaneObserver } from '../lane/lane.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 import { type SourceKey, type SourceRecord, sourceKey } from '../source/source-record.ts';
 import type { ControllerMetrics } from './controller-metrics.ts';
+import { HeldDeletions } from './held-deletions.ts';
 import { type Problem, problemOf } from './problem.ts';
 
 /** Milliseconds after which the Event of a standing problem is repeated; API servers keep an Event for an hour. */
@@ -33,10 +34,12 @@ export interface ReporterOptions {
  */
 export class Reporter implements LaneObserver {
   readonly #options: ReporterOptions;
+  readonly #held: HeldDeletions;
   readonly #problems = new Map<SourceKey, Map<string, Problem>>();
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#held = new HeldDeletions(options);
   }
 
   /** Standing problems, counted by reason. */
@@ -61,6 +64,9 @@ export class Reporter implements LaneObserver {
   passed(lane: Lane, target: TargetRef, pass: Pass, durationMs: number, repeats: boolean): void {
     this.#options.metrics.passed(lane, pass, durationMs);
     this.#log(lane, target, pass, repeats);
+    if (pass.outcome.kind === 'waiting' && pass.outcome.held !== undefined) {
+      this.#held.report(target.kind, pass.outcome.held.origin, pass.outcome.held.trip);
+    }
     for (const claim of pass.claims) {
       const link = lane.links.find(({ name }) => name === claim.context);
       const problem = problemOf(pass.outcome, claim, {
@@ -184,10 +190,6 @@ export class Reporter implements LaneObserver {
         });
         break;
       case 'waiting':
-        if (outcome.reason === 'Fuse') {
-          logger.error('mass deletion stopped', fields);
-        }
-        break;
       case 'left':
       case 'refused':
         break;

@@ -56,7 +56,7 @@ function decideUnclaimed(facts: Facts, standing: 'absent' | CopyRecord): Decisio
     return { action: 'leave', reason: 'Absent' };
   }
   if (standing.ownership !== 'ours') {
-    return { action: 'leave', reason: standing.ownership === 'kubed' ? 'UnclaimedKubedCopy' : 'NotOurs' };
+    return { action: 'leave', reason: standing.ownership === 'adoptable' ? 'UnclaimedAdoptable' : 'NotOurs' };
   }
   if (standing.terminating) {
     return { action: 'leave', reason: 'Terminating' };
@@ -155,7 +155,7 @@ function isAhead({ origin }: CopyRecord, source: SourceContent): boolean {
 }
 
 function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Decision {
-  if (standing.ownership === 'kubed') {
+  if (standing.ownership === 'adoptable') {
     return { action: 'adopt', claim, source, standing, reason: 'TakenOver' };
   }
   if (standing.stamp === undefined && standing.origin?.stamp === source.stamp) {
@@ -165,8 +165,9 @@ function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Dec
       : { action: 'gather', fact: 'standing' };
   }
   if (standing.stamp === source.stamp) {
-    // Equal content is left even where the source has a newer version: what would be written is only bookkeeping.
-    return isMarkedFor(standing, claim)
+    // Equal content is left even where the source has a newer version: what would be written is only bookkeeping. A
+    // version that a restored source has yet to reach is replaced, or it would be taken for a restore again.
+    return isMarkedFor(standing, claim) && !isAhead(standing, source)
       ? { action: 'leave', reason: 'Level' }
       : { action: 'update', claim, source, standing, reason: 'Relabelled' };
   }
@@ -178,12 +179,13 @@ function isOriginOf({ origin }: CopyRecord, { source }: Claim): boolean {
   return origin?.namespace === source.namespace && origin.name === source.name;
 }
 
-/** The marks on the copy name this claim's source and context. */
+/** The marks on the copy name this claim's source and context, and its own place. */
 function isMarkedFor(standing: CopyRecord, claim: Claim): boolean {
   return (
     standing.labelled &&
     isOriginOf(standing, claim) &&
     standing.origin?.uid === claim.source.uid &&
+    standing.origin.copy !== undefined &&
     standing.origin.context === claim.context
   );
 }

@@ -33,7 +33,12 @@ export type Release =
   | { readonly released: true; readonly reason: DeleteReason }
   | {
       readonly released: false;
-      readonly reason: 'StillListed' | 'ListInvalid' | 'ContextMoved' | 'ContextUnidentified';
+      readonly reason:
+        | 'StillListed'
+        | 'ListInvalid'
+        | 'ContextMoved'
+        | 'ContextUnidentified'
+        | 'PlaceUnrecorded';
     };
 
 /** A proof, and of which version of which copy it is. */

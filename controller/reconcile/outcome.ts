@@ -1,4 +1,5 @@
 import type { Claim } from '../claims/claim.ts';
+import type { Origin } from '../copy/origin.ts';
 
 /** Why a copy is as it is. Reasons are documented names: they appear in Events, metrics and logs. */
 export type LeaveReason =
@@ -7,12 +8,13 @@ export type LeaveReason =
   | 'Unverified'
   | 'Absent'
   | 'NotOurs'
-  | 'UnclaimedKubedCopy'
+  | 'UnclaimedAdoptable'
   | 'StillListed'
   | 'ListInvalid'
   | 'ContextMoved'
   /** Somebody deletes it already. */
-  | 'Terminating';
+  | 'Terminating'
+  | 'PlaceUnrecorded';
 
 /** What stands in the way until a person changes something. */
 export type RefuseReason = 'Unowned' | 'ClaimedByOther' | 'AmbiguousCluster' | 'SpecialSecret';
@@ -27,7 +29,7 @@ export type WaitReason =
   /** The copy is being deleted, and finalizers hold it. */
   | 'CopyTerminating'
   | 'Contested'
-  | 'Fuse'
+  | 'DeletionGuard'
   | 'TargetUnreachable';
 
 export type WriteReason = 'Missing' | 'SourceChanged' | 'Drifted' | 'TakenOver' | 'Relabelled';
@@ -40,7 +42,13 @@ export type Outcome =
   | { readonly kind: 'left'; readonly reason: LeaveReason }
   | { readonly kind: 'written'; readonly action: WriteAction; readonly reason: WriteReason | DeleteReason }
   | { readonly kind: 'refused'; readonly reason: RefuseReason }
-  | { readonly kind: 'waiting'; readonly reason: WaitReason; readonly retryAfterMs?: number }
+  | {
+      readonly kind: 'waiting';
+      readonly reason: WaitReason;
+      readonly retryAfterMs?: number;
+      /** The deletion that the mass-deletion guard holds back: the copy's origin, and the name of the trip. */
+      readonly held?: { readonly origin: Origin; readonly trip: string };
+    }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** An outcome, and whom it concerns. */

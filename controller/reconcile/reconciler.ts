@@ -4,9 +4,9 @@ import type { Claims } from '../claims/claims.ts';
 import { type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { CopyRecord } from '../copy/copy-record.ts';
+import type { DeletionGuard } from '../guard/deletion-guard.ts';
 import type { Contention } from '../lane/contention.ts';
 import type { CopyIndex } from '../lane/copy-index.ts';
-import type { DeletionFuse } from '../lane/deletion-fuse.ts';
 import type { SourceReader } from '../source/source-reader.ts';
 import { sourceKey } from '../source/source-record.ts';
 import type { DeleteDecision, TargetWriter, WriteDecision, WriteResult } from './act.ts';
@@ -24,7 +24,7 @@ export interface ReconcilerOptions {
   readonly index: CopyIndex;
   readonly sources: SourceReader;
   readonly writer: TargetWriter;
-  readonly fuse: DeletionFuse;
+  readonly guard: DeletionGuard;
   readonly contention: Contention;
   readonly circumstances: () => Circumstances;
   /** Links that may be used for an object now, the best first; `context` is the one that asks, if any. */
@@ -47,6 +47,15 @@ export class Reconciler {
 
   /** Never rejects: failures are outcomes. */
   async reconcile(target: TargetRef): Promise<Pass> {
+    const pass = await this.#pass(target);
+    // A deletion that was released and failed stays released.
+    if (pass.outcome.kind !== 'waiting' && pass.outcome.kind !== 'failed') {
+      this.#options.guard.settle(targetKey(target));
+    }
+    return pass;
+  }
+
+  async #pass(target: TargetRef): Promise<Pass> {
     const { claims, index, cluster, versionsTrusted } = this.#options;
     let facts: Facts = { target, claims: [], standing: 'unlisted', versionsTrusted: true };
     let foreign: CopyRecord | undefined;
@@ -168,7 +177,7 @@ export class Reconciler {
   }
 
   async #delete(decision: DeleteDecision, target: TargetRef): Promise<Step> {
-    const { fuse, linksFor, wasWitnessed, contention } = this.#options;
+    const { guard, linksFor, wasWitnessed, contention } = this.#options;
     const { origin } = decision.standing;
     const links = linksFor(target, origin?.context);
     if (links.length === 0) {
@@ -177,8 +186,11 @@ export class Reconciler {
     const witnessed =
       origin !== undefined &&
       wasWitnessed(sourceKey({ kind: target.kind, namespace: origin.namespace, name: origin.name }));
-    if (!witnessed && !fuse.allows()) {
-      return { outcome: { kind: 'waiting', reason: 'Fuse' } };
+    const key = targetKey(target);
+    const trip = witnessed ? undefined : guard.obstacle(key);
+    if (trip !== undefined) {
+      const held = origin === undefined ? {} : { held: { origin, trip: trip.name } };
+      return { outcome: { kind: 'waiting', reason: 'DeletionGuard', ...held } };
     }
     let deleted = false;
     try {
@@ -187,11 +199,11 @@ export class Reconciler {
       if (typeof result === 'object') {
         return lookedAgain(result.seen);
       }
-      contention.forget(targetKey(target));
+      contention.forget(key);
       return { outcome: { kind: 'written', action: 'delete', reason: decision.reason } };
     } finally {
       if (!witnessed && !deleted) {
-        fuse.giveBack();
+        guard.giveBack(key);
       }
     }
   }

@@ -15,6 +15,9 @@ import type { Release } from './facts.ts';
  * which the copy was made is no longer named: a name that is still there but now means something else was changed in
  * the kubeconfig, not by the source's owner. A context whose cluster has not said which one it is holds back a copy
  * that could be its own: one in its namespace, on the cluster of its address, or on any while it is first reached.
+ *
+ * A copy of 0.1 does not record its own place. It may be somebody's clone, unless it is where copies are put: in its
+ * source's namespace, or in that of a context of this cluster.
  */
 export function releaseOf(
   target: TargetRef,
@@ -23,6 +26,9 @@ export function releaseOf(
   live: KubeObject | undefined,
   circumstances: Circumstances,
 ): Release {
+  if (origin.copy === undefined && !isPlaceOfCopies(target, cluster, origin, circumstances)) {
+    return { released: false, reason: 'PlaceUnrecorded' };
+  }
   if (live === undefined) {
     return { released: true, reason: 'SourceDeleted' };
   }
@@ -47,4 +53,18 @@ export function releaseOf(
     return { released: false, reason: 'ContextMoved' };
   }
   return { released: true, reason: 'ContextDelisted' };
+}
+
+function isPlaceOfCopies(
+  { namespace }: TargetRef,
+  cluster: string,
+  origin: Origin,
+  { catalog }: Circumstances,
+): boolean {
+  return (
+    namespace === origin.namespace ||
+    [...catalog.contexts.values()].some(
+      (context) => context.cluster === cluster && context.namespace === namespace,
+    )
+  );
 }

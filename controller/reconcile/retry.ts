@@ -77,7 +77,7 @@ function retryOfWait(
     // The finished list and the recovered link each call for all that waited for it.
     case 'TargetNotListed':
     case 'TargetUnreachable':
-    case 'Fuse':
+    case 'DeletionGuard':
     // The context that has been reached, or not, changes the claims.
     case 'ContextSettling':
       return undefined;

@@ -9,9 +9,11 @@ const witnessedLimit = 20_000;
 
 export interface SourceIndexOptions {
   readonly keys: Keys;
+  /** The highest version of each kind that lists and events showed, also before this index was made. */
+  readonly versions?: Map<SyncedKindName, number> | undefined;
   /** A source appeared, changed or (undefined) is none any more. */
   readonly onChange: (key: SourceKey, record: SourceRecord | undefined) => void;
-  /** The source cluster turned out to have gone back in time: nothing known by version holds. */
+  /** The source cluster went back in time, so that nothing known by version holds: its own versions show it. */
   readonly onWentBack: () => void;
 }
 
@@ -24,11 +26,13 @@ export class SourceIndex {
   readonly #listed = new Set<SyncedKindName>();
   readonly #witnessed = new Set<SourceKey>();
   /** Of each kind: lists of two kinds are begun and ended at their own times, so their versions say nothing of each other. */
-  readonly #highestVersions = new Map<SyncedKindName, number>();
+  readonly #highestVersions: Map<SyncedKindName, number>;
+  #highestRead = 0;
   #wentBack = false;
 
   constructor(options: SourceIndexOptions) {
     this.#options = options;
+    this.#highestVersions = options.versions ?? new Map<SyncedKindName, number>();
   }
 
   get size(): number {
@@ -61,17 +65,22 @@ export class SourceIndex {
     return !this.#wentBack;
   }
 
-  /** A version of this cluster that is recorded elsewhere, such as in a copy's origin. */
-  noteRecordedVersion(resourceVersion: string): void {
-    if (this.#listed.size > 0 && Number(resourceVersion) > Math.max(...this.#highestVersions.values())) {
-      this.#goBack();
-    }
+  /** True where a version that a copy records is one that the source cluster has yet to reach: it went back in time. */
+  isBehind(resourceVersion: string): boolean {
+    return (
+      this.#listed.size > 0 &&
+      Number(resourceVersion) > Math.max(this.#highestRead, ...this.#highestVersions.values())
+    );
   }
 
-  /** The source cluster has reached this version, as seen in a list, an event or a read. */
-  noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
-    const highest = this.#highestVersions.get(kind) ?? 0;
-    this.#highestVersions.set(kind, Math.max(highest, Number(resourceVersion) || 0));
+  /** From now on only contents count, versions do not. */
+  distrustVersions(): void {
+    this.#wentBack = true;
+  }
+
+  /** The source cluster has reached this version, as a read showed, which can overtake the list that is under way. */
+  noteReadVersion(resourceVersion: string): void {
+    this.#highestRead = Math.max(this.#highestRead, Number(resourceVersion) || 0);
   }
 
   project(kind: SyncedKindName, object: KubeObject): SourceRecord | undefined {
@@ -80,10 +89,20 @@ export class SourceIndex {
 
   replace(kind: SyncedKindName, records: readonly SourceRecord[], resourceVersion: string): void {
     this.#listed.add(kind);
-    if (Number(resourceVersion) < (this.#highestVersions.get(kind) ?? 0)) {
-      this.#goBack();
+    const wentBack =
+      Number(resourceVersion) < (this.#highestVersions.get(kind) ?? 0) ||
+      records.some((record) => this.#isOlder(record));
+    if (wentBack) {
+      // What was reached before counts no more; a second restore is noticed by what is reached from here.
+      this.#highestVersions.set(kind, 0);
+      this.#highestRead = 0;
     }
-    this.noteVersion(kind, resourceVersion);
+    this.#noteVersion(kind, resourceVersion);
+    if (wentBack) {
+      // Before anything is seen to be gone: what this list lacks proves nothing.
+      this.distrustVersions();
+      this.#options.onWentBack();
+    }
     const gone = new Set([...this.#records].filter(([, record]) => record.kind === kind).map(([key]) => key));
     for (const record of records) {
       const key = sourceKey(record);
@@ -106,7 +125,7 @@ export class SourceIndex {
     if (namespace === undefined) {
       return;
     }
-    this.noteVersion(kind, resourceVersion);
+    this.#noteVersion(kind, resourceVersion);
     const key = sourceKey({ kind, namespace, name });
     const known = this.#records.get(key);
     const record = type === 'DELETED' ? undefined : this.project(kind, object);
@@ -121,6 +140,20 @@ export class SourceIndex {
     }
   }
 
+  #noteVersion(kind: SyncedKindName, resourceVersion: string | undefined): void {
+    const highest = this.#highestVersions.get(kind) ?? 0;
+    this.#highestVersions.set(kind, Math.max(highest, Number(resourceVersion) || 0));
+  }
+
+  /**
+   * True where the object was seen at a later version. A restored cluster can have got past the versions that were
+   * seen before, by other writes or on purpose; its objects have not.
+   */
+  #isOlder(record: SourceRecord): boolean {
+    const known = this.#records.get(sourceKey(record));
+    return known?.uid === record.uid && Number(record.resourceVersion) < Number(known.resourceVersion);
+  }
+
   #put(record: SourceRecord): void {
     const key = sourceKey(record);
     const known = this.#records.get(key);
@@ -129,13 +162,6 @@ export class SourceIndex {
     }
     this.#records.set(key, record);
     this.#options.onChange(key, record);
-  }
-
-  #goBack(): void {
-    if (!this.#wentBack) {
-      this.#wentBack = true;
-      this.#options.onWentBack();
-    }
   }
 
   #witness(key: SourceKey): void {

@@ -20,10 +20,11 @@ export class SourceReadError extends Error {
 
 export interface SourceReaderOptions {
   readonly client: KubeClient;
+  readonly identity: { confirm(): Promise<void> };
   readonly keys: Keys;
   readonly stampKey: Buffer;
   /** Told the version of every source that was read: reads can be ahead of the watch. */
-  readonly onVersion: (kind: SyncedKindName, resourceVersion: string) => void;
+  readonly onVersion: (resourceVersion: string) => void;
   /** Payload kept for targets that still want it, in bytes. */
   readonly cacheBytes: number;
   readonly clock: Clock;
@@ -93,14 +94,19 @@ export class SourceReader {
   }
 
   /**
-   * The object as it is now, metadata only; undefined when the API server says that it does not exist. A read of a moment ago
-   * serves as well while no event about the source came.
+   * The object as it is now on the source cluster, metadata only; undefined when it does not exist there. A read of a
+   * moment ago serves as well while no event about the source came. The cluster's identity is confirmed after it. Throws
+   * SourceReadError or OtherClusterError.
    */
   readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
-    return this.#live.get(sourceKey({ kind, namespace, name }), () => this.#readLive(kind, namespace, name));
+    return this.#live.get(sourceKey({ kind, namespace, name }), async () => {
+      const object = await this.#get(kind, namespace, name);
+      await this.#options.identity.confirm();
+      return object;
+    });
   }
 
-  async #readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
+  async #get(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
     const { client, signal } = this.#options;
     try {
       return await client.get(syncedKind(kind).resource, namespace, name, { shape: 'metadata', signal });
@@ -163,9 +169,9 @@ export class SourceReader {
       }
       throw new SourceReadError(error);
     }
-    this.#options.onVersion(record.kind, object.metadata.resourceVersion ?? '');
+    this.#options.onVersion(object.metadata.resourceVersion ?? '');
     const live = sourceRecordOf(record.kind, object, keys);
-    if (live === undefined || live.syncContexts !== record.syncContexts || live.isCopy !== record.isCopy) {
+    if (live === undefined || !asksForTheSame(live, record)) {
       return { reading: { state: 'changing' }, bytes: 0 };
     }
     if (isSpecial(record.kind, object.type)) {
@@ -195,6 +201,11 @@ export class SourceReader {
       }
     }
   }
+}
+
+/** The same object, not one of its name in another cluster or one that was made anew, with the same list. */
+function asksForTheSame(live: SourceRecord, known: SourceRecord): boolean {
+  return live.uid === known.uid && live.syncContexts === known.syncContexts && live.isCopy === known.isCopy;
 }
 
 /** Roughly what the object's strings hold, in bytes. */

@@ -1,5 +1,6 @@
 import type { Keys } from '../../shared/keys.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
+import { isCopy } from '../../shared/rules/copy-mark.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
 
 /** What is remembered of an annotated object on the source cluster: metadata only, no payload. */
@@ -12,7 +13,7 @@ export interface SourceRecord {
   readonly creationTimestamp: string;
   /** The raw value of the sync-contexts annotation. */
   readonly syncContexts: string;
-  /** True when it carries an origin annotation, that is, when it is a copy itself. */
+  /** True when it is a copy itself. */
   readonly isCopy: boolean;
 }
 
@@ -46,6 +47,6 @@ export function sourceRecordOf(
     resourceVersion: metadata.resourceVersion ?? '',
     creationTimestamp: metadata.creationTimestamp ?? '',
     syncContexts,
-    isCopy: metadata.annotations?.[keys.origin] !== undefined,
+    isCopy: isCopy(metadata, keys),
   };
 }

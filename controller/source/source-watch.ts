@@ -5,7 +5,9 @@ import type { KubeObject } from '../../shared/kube/object.ts';
 import { Reflector } from '../../shared/kube/reflector.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { syncedKinds } from '../../shared/synced-kind.ts';
+import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
+import type { IdentityCheck } from './identity-check.ts';
+import { assertReached } from './present-version.ts';
 import type { SourceIndex } from './source-index.ts';
 import type { SourceRecord } from './source-record.ts';
 
@@ -18,9 +20,12 @@ const heartbeatTimeoutMs = 5_000;
 export interface SourceWatchOptions {
   readonly client: KubeClient;
   readonly index: SourceIndex;
+  readonly identity: Pick<IdentityCheck, 'confirm'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Shown every object as it is listed or changes, annotated or not. */
+  readonly onObject: (kind: SyncedKindName, object: KubeObject) => void;
   /** A kind was listed to its end. */
   readonly onListed: () => void;
   readonly signal: AbortSignal;
@@ -40,14 +45,26 @@ export async function followSources(options: SourceWatchOptions): Promise<void> 
       firstListShape: 'metadata',
       shape: 'metadata',
       logger,
+      confirm: async (position, signal) => {
+        if (position !== undefined) {
+          await assertReached(options.client, resource, position, signal);
+        }
+        await options.identity.confirm();
+      },
       handler: {
-        project: (object) => index.project(name, object),
+        project: (object) => {
+          options.onObject(name, object);
+          return index.project(name, object);
+        },
         replaced: (records, { resourceVersion }) => {
           index.replace(name, records, resourceVersion);
           options.onListed();
         },
         event: (event) => {
           index.observe(name, event);
+          if (event.type !== 'DELETED') {
+            options.onObject(name, event.object);
+          }
         },
         failed: (error, phase) => {
           logger.warn('source cluster cannot be read', { phase, ...errorFields(error) });

@@ -5,7 +5,7 @@ import { claimed, holderOf, type Lease, newLease, released } from './lease-recor
 import { leases } from './resource.ts';
 
 export interface CandidateOptions {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'update'>;
   readonly namespace: string;
   readonly name: string;
   /** Unique among the candidates, and never used by two processes at a time. */

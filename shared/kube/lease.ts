@@ -8,7 +8,7 @@ import { type LeaseState, LeaseStateReporter, leaseFailureReason } from './lease
 export type { LeaseState } from './lease-state.ts';
 
 export interface LeaseOptions {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'update'>;
   readonly namespace: string;
   readonly name: string;
   /** Unique for each process that ever competes, such as host name and a random part. */

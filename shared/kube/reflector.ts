@@ -28,6 +28,11 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly random: Random;
   readonly logger: Logger;
   readonly handler: ReflectorHandler<T, S>;
+  /**
+   * Called when an answer is there and before the handler sees any of it: a list was finished (`position` undefined),
+   * or a watch was opened at `position`. What it throws counts as the failure of that attempt.
+   */
+  readonly confirm?: ((position: string | undefined, signal: AbortSignal) => Promise<void>) | undefined;
   /** The server is asked to end a watch after this many seconds to twice as many; 300, as in client-go. */
   readonly minWatchSeconds?: number | undefined;
   /** Milliseconds of silence after which a watch counts as dead; 180 s: on a quiet server (1.36) the first bookmark came after 120 s, then one a minute. */
@@ -123,6 +128,7 @@ export class Reflector<T extends KubeObject, S> {
       project: (object) => guarded('project', () => handler.project(object)),
       onPage: () => this.#contact(),
     });
+    await this.#options.confirm?.(undefined, signal);
     if (signal.aborted) return;
     const first = !this.#synced;
     guarded('replaced', () => handler.replaced(list.items, { resourceVersion: list.resourceVersion, first }));
@@ -154,6 +160,7 @@ export class Reflector<T extends KubeObject, S> {
         idleTimeoutMs: this.#options.idleTimeoutMs ?? 180_000,
         signal: ended.signal,
       });
+      await this.#options.confirm?.(position, ended.signal);
       opened = true;
       for await (const event of stream) {
         // A relist or a stop was asked for between two events of one chunk.
@@ -174,6 +181,8 @@ export class Reflector<T extends KubeObject, S> {
       }
     } catch (error) {
       if (ended.signal.aborted && !(error instanceof HandlerFault)) return undefined;
+      // A stream that was not confirmed is read by nobody.
+      end();
       const silent = opened && !spoke && error instanceof TransportError && error.reason === 'Timeout';
       if (silent) this.#silentWatches += 1;
       throw error;

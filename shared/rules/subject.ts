@@ -12,7 +12,7 @@ export interface Subject {
   readonly kind: SyncedKindName;
   readonly namespace: string;
   readonly list: ContextList;
-  /** True when the object carries the origin annotation, that is, when it is somebody's copy. */
+  /** True when the object is somebody's copy, see `isCopy` in copy-mark.ts. */
   readonly isCopy: boolean;
   /** A Secret's type where it is known: metadata does not carry it. */
   readonly type?: string | undefined;

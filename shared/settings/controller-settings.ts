@@ -1,7 +1,7 @@
 import { commonSettings } from './common-settings.ts';
 import { type SecretReference, secretReference } from './secret-reference.ts';
 import type { SettingsTable, SettingValues } from './setting.ts';
-import { filePath, labelValue, trueOrFalse } from './value-type.ts';
+import { filePath, labelValue, namespaceUid, trueOrFalse } from './value-type.ts';
 
 /** The settings of `context-syncer controller`. */
 export const controllerSettingsTable = {
@@ -28,6 +28,12 @@ export const controllerSettingsTable = {
     placeholder: 'true|false',
     description: 'Work only while holding the Lease, so that several replicas can stand by.',
     default: 'true',
+  },
+  takeOverFromUid: {
+    type: namespaceUid,
+    placeholder: 'UID',
+    description:
+      'After the source cluster was made anew: uid of the old one (of its namespace kube-system). Its copies are taken over in place when a source asks for them; none is deleted.',
   },
   ...commonSettings,
 } as const satisfies SettingsTable;

@@ -54,6 +54,13 @@ export const namespaceName: ValueType<string> = text(
   "a namespace: 1 to 63 lower-case letters, digits or '-', beginning and ending with a letter or digit",
 );
 
+/** The uid of a namespace; Kubernetes gives UUIDs. */
+export const namespaceUid: ValueType<string> = text(
+  /^[0-9A-Za-z][-0-9A-Za-z]*$/,
+  63,
+  'the uid of a namespace, such as 3a307a9d-5ee4-4cc7-a8cb-5c1f1c1d36a1',
+);
+
 /** A DNS subdomain, as in names of objects and prefixes of annotations. */
 export const dnsSubdomain: ValueType<string> = text(
   new RegExp(`^${dnsLabel}(?:\\.${dnsLabel})*$`),

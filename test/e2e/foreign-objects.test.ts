@@ -184,3 +184,25 @@ function originOf(name: string): string {
     context: 'context-1',
   });
 }
+
+test("a clone of a copy in another namespace is its maker's, and outlives the source", async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  await here.createNamespace('cloned', [target]);
+  const controller = await here.startController();
+  await create(source, sourceNamed('moved-on'));
+  const { metadata, data } = await appears(target, 'configmaps', 'demo', 'moved-on');
+  const { name, labels, annotations } = metadata;
+  await target.request('POST', '/api/v1/namespaces/cloned/configmaps', {
+    metadata: { name, labels, annotations },
+    data,
+  });
+  const clone = await find(target, 'configmaps', 'cloned', 'moved-on');
+
+  await processed(here, controller, marker);
+  await remove(source, 'demo', 'configmap/moved-on');
+  await disappears(target, 'configmaps', 'demo', 'moved-on');
+  await processed(here, controller, marker);
+  expect(clone).toBeDefined();
+  expect(await find(target, 'configmaps', 'cloned', 'moved-on')).toEqual(clone);
+});

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { apply, create, type Manifest, remove, removeAnnotation } from '../harness/kubectl.ts';
+import { apply, create, type Manifest, remove, removeAnnotation, setData } from '../harness/kubectl.ts';
+import { metric } from '../harness/metrics.ts';
 import { type MarkerWay, processed } from '../harness/processed.ts';
 import {
   appears,
@@ -121,6 +122,84 @@ test('the copy of a Kubed in another source cluster is foreign', async () => {
   await processed(here, controller, marker);
   expect(await find(target, 'configmaps', 'demo', 'neighbour')).toEqual(copy);
 });
+
+test('copies of 0.1, which did not record their place, are updated once in place; of those nobody claims, only what is where copies are put goes', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  const first = await here.startController();
+  const names = ['claimed-01', 'unclaimed-01', 'cloned-01'];
+  for (const name of names) {
+    await apply(source, sourceNamed(name));
+    await appears(target, 'configmaps', 'demo', name);
+  }
+  await processed(here, first, marker);
+  await first.kill();
+  for (const name of names) {
+    await asOf01(target, name);
+  }
+  await here.createNamespace('clones', [target]);
+  const { metadata, data = {} } = await appears(target, 'configmaps', 'demo', 'cloned-01');
+  const { name, labels = {}, annotations = {} } = metadata;
+  await create(target, {
+    kind: 'ConfigMap',
+    metadata: { namespace: 'clones', name, labels, annotations },
+    data,
+  });
+  const clone = await find(target, 'configmaps', 'clones', 'cloned-01');
+  const claimed = await find(target, 'configmaps', 'demo', 'claimed-01');
+  for (const gone of ['unclaimed-01', 'cloned-01']) {
+    await remove(source, 'demo', `configmap/${gone}`);
+  }
+
+  const second = await here.startController();
+  for (const gone of ['unclaimed-01', 'cloned-01']) {
+    await disappears(target, 'configmaps', 'demo', gone);
+  }
+  await appears(target, 'configmaps', 'demo', 'claimed-01', (copy) => {
+    expect(trustedJson(copy.metadata.annotations?.[origin] ?? '')).toMatchObject({
+      copy: { namespace: 'demo', name: 'claimed-01' },
+    });
+    expect([copy.metadata.uid, copy.data]).toEqual([claimed?.metadata.uid, claimed?.data]);
+  });
+  await processed(here, second, marker);
+  expect(await find(target, 'configmaps', 'clones', 'cloned-01')).toEqual(clone);
+  expect(await metric(second, 'context_syncer_writes_total', { reason: 'Relabelled' })).toBe(1);
+});
+
+test('a source that Kubed marked with its own uid is a source, and copies within the cluster are told to be none of ours', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  await here.startController();
+  await create(source, sourceNamed('marked'));
+  await appears(target, 'configmaps', 'demo', 'marked');
+  const { metadata } = await appears(source, 'configmaps', 'demo', 'marked');
+  const { namespace, name, uid, resourceVersion } = metadata;
+  const mark = `${origin}=${JSON.stringify({ namespace, name, uid, resourceVersion })}`;
+  const within = 'kubed.appscode.com/sync=team=payments';
+  await source.kubectl(['annotate', 'configmap/marked', '-n', 'demo', within, mark]);
+  await setData(source, 'demo', 'configmap/marked', { value: 'bmV3' });
+  await appears(target, 'configmaps', 'demo', 'marked', (copy) => {
+    expect(copy.data).toEqual({ value: 'bmV3' });
+  });
+  const event = await eventAbout(source, 'demo', 'marked', 'SyncIgnored');
+  expect(event.message).toContain('kubed.appscode.com/sync is not acted upon');
+  await removeAnnotation(source, 'demo', 'configmap/marked');
+  await disappears(target, 'configmaps', 'demo', 'marked');
+});
+
+/** Takes from a copy's origin what 0.1 did not write. */
+async function asOf01(target: ControlPlane, name: string): Promise<void> {
+  const { metadata } = await appears(target, 'configmaps', 'demo', name);
+  const { copy: _place, ...rest } = trustedJson<Record<string, unknown>>(
+    metadata.annotations?.[origin] ?? '',
+  );
+  await target.request(
+    'PATCH',
+    `/api/v1/namespaces/demo/configmaps/${name}`,
+    { metadata: { annotations: { [origin]: JSON.stringify(rest) } } },
+    { contentType: 'application/merge-patch+json' },
+  );
+}
 
 /** Its value is the same for both kinds: Secrets want base64, to ConfigMaps it is text. */
 function sourceNamed(name: string): Manifest {

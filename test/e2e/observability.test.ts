@@ -41,7 +41,7 @@ test('health says alive and ready, and what was looked at', async () => {
   expect(await get(controller, '/readyz')).toEqual([200, 'ok']);
   expect(await get(controller, '/readyz?verbose')).toEqual([
     200,
-    '[+]kubeconfig ok\n[+]sources ok\nreadyz check passed\n',
+    '[+]source-cluster ok\n[+]kubeconfig ok\n[+]sources ok\nreadyz check passed\n',
   ]);
   const answer = await fetch(`${await controller.endpoint('health')}/livez`, { method: 'POST' });
   expect(answer.status).toBe(405);
@@ -81,7 +81,7 @@ test('metrics count what was written, by the names that the field knows', async 
   await reads(controller, 1, 'context_syncer_kubeconfig_reloads_total', { result: 'accepted' });
   await reads(controller, 0, 'workqueue_depth');
   await reads(controller, 0, 'controller_runtime_active_workers');
-  await reads(controller, 0, 'context_syncer_deletion_fuse_tripped');
+  await reads(controller, 0, 'context_syncer_deletion_guard_tripped');
   await reads(controller, 0, 'controller_runtime_reconcile_errors_total');
 
   await remove(here.source, 'demo', 'configmap/omni-7f3a');

@@ -19,7 +19,7 @@ import type { ContextSpec } from '../sandbox/sandbox.ts';
 
 const stage = useStage({
   targets: 2,
-  users: ['powerless', 'reader', 'narrow', 'certain', 'nameless'].map((name) => ({ name })),
+  users: ['powerless', 'reader', 'narrow', 'certain', 'nameless', 'roles'].map((name) => ({ name })),
 });
 
 const marker = { context: 'marker', target: 2, namespace: 'markers' } as const;
@@ -123,6 +123,32 @@ test('a Role in one namespace is enough for a context of that namespace, from th
   await disappears(target, 'configmaps', namespace, 'omni');
   await removeAnnotation(here.source, 'elsewhere', 'secret/omni');
   await disappears(target, 'secrets', namespace, 'omni');
+});
+
+test('an orphan is found after a restart in a namespace that nobody claims any more, with rights by Roles alone', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  const places = ['roles-kept', 'roles-left'];
+  for (const place of places) {
+    await here.createNamespace(place);
+    await grantIn(target, place, 'copies', user('roles'), [copyRights]);
+  }
+  await grantIn(target, 'default', 'identity', user('roles'), [namespaceRights]);
+  await useContexts(here, [{ name: 'roles', cluster: target, user: { token: target.userToken('roles') } }]);
+  const first = await here.startController();
+  for (const place of places) {
+    await annotated(here, place, 'omni', 'roles');
+    await appears(target, 'configmaps', place, 'omni');
+  }
+  await appears(source, 'configmaps', 'context-syncer', 'context-syncer-catalog', ({ data }) => {
+    expect(data?.['state.json']).toContain('roles-left');
+  });
+  await first.kill();
+  await remove(source, 'roles-left', 'configmap/omni');
+
+  await here.startController();
+  await disappears(target, 'configmaps', 'roles-left', 'omni');
+  expect(await find(target, 'configmaps', 'roles-kept', 'omni')).toBeDefined();
 });
 
 describe('a cluster that is recognised by the uid of a namespace alone', () => {

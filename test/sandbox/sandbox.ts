@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Binaries, ensureBinaries } from './binaries/binaries.ts';
 import { ControlPlane } from './control-plane/control-plane.ts';
-import type { TokenUser } from './control-plane/credentials.ts';
+import { makeCredentials, type TokenUser } from './control-plane/credentials.ts';
 import { Keeper } from './control-plane/keeper.ts';
 import { type ContextSpec, kubeconfig } from './control-plane/kubeconfig.ts';
 import { freePort } from './network/free-port.ts';
 
-export type { ControlPlane } from './control-plane/control-plane.ts';
+export type { ControlPlane, Snapshot } from './control-plane/control-plane.ts';
 export type { TokenUser } from './control-plane/credentials.ts';
 export type { ClusterAddress, ContextSpec, ContextUser } from './control-plane/kubeconfig.ts';
 
@@ -21,6 +21,8 @@ export interface SandboxOptions {
   readonly pickPort?: () => Promise<number>;
   /** Every control plane writes who asked for what into its `auditLogFile`. */
   readonly audit?: boolean;
+  /** All control planes have one certificate authority and the same tokens, so that one can take another's place. */
+  readonly sharedCredentials?: boolean;
 }
 
 /** Real control planes on 127.0.0.1, with data that is thrown away. */
@@ -51,13 +53,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const logFolder = join(folder, 'logs');
   await mkdir(logFolder);
   const keeper = await Keeper.start(folder);
-  const start = (name: string): Promise<ControlPlane> =>
+  const { users = [] } = options;
+  const shared = options.sharedCredentials === true ? makeCredentials('shared', users) : undefined;
+  const start = async (name: string): Promise<ControlPlane> =>
     ControlPlane.start({
       name,
       folder,
       binaries,
       keeper,
-      users: options.users ?? [],
+      credentials: await (shared ?? makeCredentials(name, users)),
       pickPort: options.pickPort ?? freePort,
       audit: options.audit ?? false,
     });

@@ -130,3 +130,25 @@ test('a killed server refuses; restarted it has the same address and the same da
   expect(cluster.pids[0]).toBe(pids[0]);
   expect(cluster.pids[1]).not.toBe(pids[1]);
 });
+
+test('a restored server is the same cluster with older data; a rebuilt one is another cluster, empty, at the same address', async () => {
+  const cluster = target();
+  const uid = async (): Promise<string> =>
+    (await cluster.request<{ metadata: { uid: string } }>('GET', '/api/v1/namespaces/kube-system')).body
+      .metadata.uid;
+  const [before, { url }] = [await uid(), cluster];
+  await cluster.kubectl(['create', 'configmap', 'in-the-snapshot']);
+  const snapshot = await cluster.snapshot();
+  await cluster.kubectl(['create', 'configmap', 'after-it']);
+
+  await cluster.restore(snapshot);
+  const { stdout } = await cluster.kubectl(['get', 'configmap', '-o=name']);
+  expect(stdout).toContain('in-the-snapshot');
+  expect(stdout).not.toContain('after-it');
+  expect([await uid(), cluster.url]).toEqual([before, url]);
+
+  await cluster.rebuild();
+  expect((await cluster.kubectl(['get', 'configmap', '-o=name'])).stdout).not.toContain('in-the-snapshot');
+  expect(await uid()).not.toBe(before);
+  expect(cluster.url).toBe(url);
+});

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { apiServerArguments } from './command-lines.ts';
+import type { Etcd } from './etcd.ts';
 import type { Keeper, KeptProcess } from './keeper.ts';
 import { waitUntilReady } from './readiness.ts';
 import { Requester } from './requester.ts';
@@ -13,7 +14,7 @@ export interface ApiServerOptions {
   readonly caPem: string;
   readonly adminToken: string;
   readonly keeper: Keeper;
-  readonly etcd: KeptProcess;
+  readonly etcd: Etcd;
   readonly pickPort: () => Promise<number>;
   readonly audit: boolean;
 }

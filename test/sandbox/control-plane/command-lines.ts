@@ -13,6 +13,8 @@ export const files = {
   adminKubeconfig: 'admin.kubeconfig',
   auditPolicy: 'audit-policy.yaml',
   auditLog: 'audit.log',
+  /** A folder. */
+  etcdData: 'etcd',
 } as const;
 
 // Sockets in the folder instead of ports: no other etcd can ever be reached by mistake. etcd wants "host:port".
@@ -22,7 +24,7 @@ const peerSocket = 'unix://peer:1';
 export function etcdArguments(): readonly string[] {
   return [
     '--name=sandbox',
-    '--data-dir=etcd',
+    `--data-dir=${files.etcdData}`,
     // The data is thrown away, so it need not survive a power cut.
     '--unsafe-no-fsync',
     `--listen-client-urls=${clientSocket}`,

@@ -4,9 +4,10 @@ import type { Binaries } from '../binaries/binaries.ts';
 import { ApiServer } from './api-server.ts';
 import { writeAuditPolicy } from './audit-policy.ts';
 import type { CertificateAuthority, KeyAndCertificate } from './certificate-authority.ts';
-import { etcdArguments, files } from './command-lines.ts';
-import { type Credentials, type TokenUser, writeCredentials } from './credentials.ts';
-import type { Keeper, KeptProcess } from './keeper.ts';
+import { files } from './command-lines.ts';
+import { type Credentials, writeCredentials } from './credentials.ts';
+import { Etcd } from './etcd.ts';
+import type { Keeper } from './keeper.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { type KubectlOptions, type KubectlResult, runKubectl } from './kubectl.ts';
 import type { Method, RequestOptions, RequestResult } from './requester.ts';
@@ -18,11 +19,16 @@ export interface ControlPlaneOptions {
   readonly folder: string;
   readonly binaries: Binaries;
   readonly keeper: Keeper;
-  readonly users: readonly TokenUser[];
+  readonly credentials: Credentials;
   /** Where the port comes from. */
   readonly pickPort: () => Promise<number>;
   /** Whether the API server writes an audit log. */
   readonly audit: boolean;
+}
+
+/** The data of a control plane at one moment. */
+export interface Snapshot {
+  readonly folder: string;
 }
 
 /** One real etcd and kube-apiserver on 127.0.0.1. There is no controller manager: namespaces stay Terminating. */
@@ -39,14 +45,15 @@ export class ControlPlane {
   readonly auditLogFile: string;
   readonly #credentials: Credentials;
   readonly #apiServer: ApiServer;
-  readonly #etcd: KeptProcess;
+  readonly #etcd: Etcd;
+  readonly #folder: string;
+  #snapshots = 0;
   readonly #kubectl: { readonly binary: string; readonly kubeconfig: string; readonly cacheFolder: string };
 
   private constructor(
-    { name, binaries }: ControlPlaneOptions,
+    { name, binaries, credentials }: ControlPlaneOptions,
     folder: string,
-    credentials: Credentials,
-    etcd: KeptProcess,
+    etcd: Etcd,
     apiServer: ApiServer,
     logFiles: readonly string[],
   ) {
@@ -56,6 +63,7 @@ export class ControlPlane {
     this.kubeconfigFile = join(folder, files.adminKubeconfig);
     this.logFiles = logFiles;
     this.auditLogFile = join(folder, files.auditLog);
+    this.#folder = folder;
     this.#credentials = credentials;
     this.#etcd = etcd;
     this.#apiServer = apiServer;
@@ -68,19 +76,13 @@ export class ControlPlane {
 
   /** Starts one and waits until it is ready. What was started is ended by the keeper, also when this throws. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
-    const { name, keeper, binaries } = options;
+    const { name, keeper, binaries, credentials } = options;
     const folder = join(options.folder, name);
     const etcdLog = join(options.folder, 'logs', `${name}-etcd.log`);
     const apiServerLog = join(options.folder, 'logs', `${name}-kube-apiserver.log`);
     await mkdir(folder, { mode: 0o700 });
-    const etcd = await keeper.run({
-      name: `${name}/etcd`,
-      command: binaries.etcd,
-      args: etcdArguments(),
-      folder,
-      logFile: etcdLog,
-    });
-    const credentials = await writeCredentials(folder, name, options.users);
+    const etcd = await Etcd.start({ name, binary: binaries.etcd, folder, logFile: etcdLog, keeper });
+    await writeCredentials(folder, credentials);
     if (options.audit) {
       await writeAuditPolicy(folder);
     }
@@ -96,7 +98,7 @@ export class ControlPlane {
       pickPort: options.pickPort,
       audit: options.audit,
     });
-    const started = new ControlPlane(options, folder, credentials, etcd, apiServer, [etcdLog, apiServerLog]);
+    const started = new ControlPlane(options, folder, etcd, apiServer, [etcdLog, apiServerLog]);
     await writeFile(started.kubeconfigFile, kubeconfig([{ name, cluster: started }]), { mode: 0o600 });
     return started;
   }
@@ -171,6 +173,33 @@ export class ControlPlane {
 
   /** Starts kube-apiserver again (kills it first if it runs) on the same port and data; waits until it is ready. */
   async restart(): Promise<void> {
+    await this.#apiServer.restart();
+  }
+
+  /** The data as it is now, to come back to with `restore`. Nothing is interrupted. */
+  async snapshot(): Promise<Snapshot> {
+    this.#snapshots += 1;
+    const folder = join(this.#folder, `snapshot-${this.#snapshots}`);
+    await this.#etcd.copyData(folder);
+    return { folder };
+  }
+
+  /**
+   * Goes back to a snapshot, as an operator who restores a backup of etcd: same address, certificates, tokens and
+   * identity, older data, and resource versions that go back. Waits until it is ready.
+   */
+  async restore({ folder }: Snapshot): Promise<void> {
+    await this.#restartWith(folder);
+  }
+
+  /** Makes it anew, empty: same address, certificates and tokens, but another cluster. Waits until it is ready. */
+  async rebuild(): Promise<void> {
+    await this.#restartWith(undefined);
+  }
+
+  async #restartWith(data: string | undefined): Promise<void> {
+    await this.#apiServer.kill();
+    await this.#etcd.restartWith(data);
     await this.#apiServer.restart();
   }
 

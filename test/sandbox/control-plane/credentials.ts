@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CertificateAuthority, privateKeyPem } from './certificate-authority.ts';
+import { CertificateAuthority, type KeyAndCertificate, privateKeyPem } from './certificate-authority.ts';
 import { files } from './command-lines.ts';
 
 /** A user known by a bearer token from the start; RBAC decides what it may do. */
@@ -13,17 +13,18 @@ export interface TokenUser {
 /** What proves identity at one control plane. */
 export interface Credentials {
   readonly ca: CertificateAuthority;
+  readonly serving: KeyAndCertificate;
+  /** PEM; signs the tokens of ServiceAccounts. */
+  readonly serviceAccountKey: string;
   readonly adminToken: string;
   /** By name of the user. */
   readonly userTokens: ReadonlyMap<string, string>;
+  /** The lines of `--token-auth-file`. */
+  readonly tokenLines: readonly string[];
 }
 
-/** Makes all keys and tokens of a control plane and writes what its API server reads into `folder`. */
-export async function writeCredentials(
-  folder: string,
-  name: string,
-  users: readonly TokenUser[],
-): Promise<Credentials> {
+/** Makes all keys and tokens of a control plane. */
+export async function makeCredentials(name: string, users: readonly TokenUser[]): Promise<Credentials> {
   const [ca, serviceAccountKey] = await Promise.all([
     CertificateAuthority.create(`sandbox-${name}`),
     privateKeyPem(),
@@ -34,18 +35,25 @@ export async function writeCredentials(
   });
   const adminToken = randomToken();
   const userTokens = new Map(users.map((user) => [user.name, randomToken()]));
-  const lines = [
+  const tokenLines = [
     tokenLine(adminToken, { name: 'sandbox-admin', groups: ['system:masters'] }),
     ...users.map((user) => tokenLine(userTokens.get(user.name) ?? randomToken(), user)),
   ];
+  return { ca, serving, serviceAccountKey, adminToken, userTokens, tokenLines };
+}
+
+/** Writes what an API server reads into `folder`. */
+export async function writeCredentials(
+  folder: string,
+  { ca, serving, serviceAccountKey, tokenLines }: Credentials,
+): Promise<void> {
   await Promise.all([
     write(folder, files.ca, ca.certPem),
     write(folder, files.servingCert, serving.certPem),
     write(folder, files.servingKey, serving.keyPem),
     write(folder, files.serviceAccountKey, serviceAccountKey),
-    write(folder, files.tokens, lines.join('\n')),
+    write(folder, files.tokens, tokenLines.join('\n')),
   ]);
-  return { ca, adminToken, userTokens };
 }
 
 async function write(folder: string, name: string, content: string): Promise<void> {

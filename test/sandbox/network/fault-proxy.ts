@@ -27,7 +27,7 @@ const attempts = 5;
 export class FaultProxy implements AsyncDisposable {
   readonly host: string;
   readonly port: number;
-  readonly #upstreamPort: number;
+  #upstreamPort: number;
   readonly #connections = new Set<Socket>();
   #server: Server;
   #mode: FaultMode = 'pass';
@@ -79,6 +79,11 @@ export class FaultProxy implements AsyncDisposable {
       this.#server = await listen(this.host, this.port);
       this.#server.on('connection', (socket) => this.#accept(socket));
     }
+  }
+
+  /** New connections go to another server; standing ones stay where they are, unless they are cut. */
+  lead(upstream: { readonly port: number }): void {
+    this.#upstreamPort = upstream.port;
   }
 
   /** Resets all standing connections; new ones go by the mode. Yields how many there were. */

@@ -1,6 +1,8 @@
 import { Engine } from '../../../controller/engine.ts';
+import { KeptState } from '../../../controller/kept/kept-state.ts';
 import { ControllerMetrics } from '../../../controller/observe/controller-metrics.ts';
 import { Reporter } from '../../../controller/observe/reporter.ts';
+import { KnownSource } from '../../../controller/source/known-source.ts';
 import { sourceNamespaceUid } from '../../../controller/source/source-identity.ts';
 import type { ConnectionSpec } from '../../../shared/kube/connection-spec.ts';
 import type { ContextEntry } from '../../../shared/kube/kubeconfig.ts';
@@ -10,6 +12,7 @@ import { type LogFields, type Logger, silentLogger } from '../../../shared/logge
 import { anObject, FakeApi, type FakeCall } from '../fakes/fake-api.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { cluster, keys, ownNamespace, stampKey } from './arbitraries.ts';
+import { someGuards } from './guard/guards.ts';
 
 export interface Told {
   readonly name: string;
@@ -47,6 +50,7 @@ export class EngineWorld implements AsyncDisposable {
           problems: () => new Map(),
           eventsDropped: () => 0,
           leading: () => true,
+          sourceIsOther: () => false,
         },
         { leaseName: 'lease', clock: this.clock },
       ),
@@ -86,13 +90,19 @@ export class EngineWorld implements AsyncDisposable {
     const evidence = {
       kubeSystemUid: this.source.peek(namespaces, undefined, 'kube-system')?.metadata.uid,
     };
+    const kept = new KeptState(() => undefined);
     this.#engine = new Engine({
       source: {
         client: this.source,
         cluster,
         evidence,
         namespaceUid: (name) => sourceNamespaceUid(this.source, name),
+        identity: { confirm: () => Promise.resolve() },
+        known: new KnownSource(this.source.server, silentLogger),
       },
+      syncNotice: { see: () => undefined },
+      guards: someGuards(this.clock, kept),
+      kept,
       keys,
       stampKey,
       ownNamespace,

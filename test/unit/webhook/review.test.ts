@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { AdmissionRequest, AdmissionResponse } from '../../../webhook/admission-review.ts';
+import { keysOf } from '../../../shared/keys.ts';
+import type {
+  AdmissionRequest,
+  AdmissionResponse,
+  ReviewedObject,
+} from '../../../webhook/admission-review.ts';
 import { refusalReasons, review } from '../../../webhook/review.ts';
 import { annotated, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
 
@@ -246,4 +251,32 @@ describe('without a catalog', () => {
   ])('%s are allowed', (_what, more) => {
     expect(review(request(more), without).allowed).toBe(true);
   });
+});
+
+describe('what Kubed leaves behind', () => {
+  const metadata = annotated('context-1').metadata ?? {};
+
+  it('does not make a copy of a source that carries its own uid', () => {
+    const marked = (uid: string): ReviewedObject => ({
+      metadata: {
+        ...metadata,
+        uid: 'own',
+        annotations: { ...metadata.annotations, [keys.origin]: JSON.stringify({ uid }) },
+      },
+    });
+    expect(verdict({ object: marked('own') })).toMatchObject({ allowed: true });
+    expect(refusalReasons(verdict({ object: marked('other') }))).toEqual(['CopyAsSource']);
+  });
+
+  it.each(['kubed.appscode.com', `${'long.'.repeat(40)}example`])(
+    'gets a warning for copies within the cluster, in at most 120 characters with the prefix %s',
+    (prefix) => {
+      const own = keysOf(prefix);
+      const object = { metadata: { annotations: { [own.syncContexts]: 'context-1', [own.sync]: '' } } };
+      const { allowed, warnings = [] } = review(request({ object }), { ...circumstances, keys: own });
+      expect([allowed, warnings.length]).toEqual([true, 1]);
+      expect(warnings[0]).toMatch(/sync is not acted upon/);
+      expect(warnings[0]?.length).toBeLessThanOrEqual(120);
+    },
+  );
 });

@@ -195,7 +195,7 @@ describe('an update of a standing copy', () => {
       },
     });
     const standing = recordOf('ConfigMap', kubed);
-    expect(standing).toMatchObject({ ownership: 'kubed', labelled: true });
+    expect(standing).toMatchObject({ ownership: 'adoptable', labelled: true });
     const next = copyOf('ConfigMap', contentOf('ConfigMap', emptyState), standing);
     expect(Object.keys(next.metadata.annotations ?? {}).sort()).toEqual([keys.origin, 'note'].sort());
     expect(next.metadata.labels).toMatchObject({ app: 'x' });

@@ -4,9 +4,11 @@ import {
   formatOrigin,
   type Origin,
   originLabels,
+  otherSourceOf,
   ownershipOf,
   parseOrigin,
 } from '../../../../controller/copy/origin.ts';
+import type { ObjectMeta } from '../../../../shared/kube/object.ts';
 import { cluster, keys } from '../arbitraries.ts';
 
 const filled = fc.string({ unit: 'binary', minLength: 1, maxLength: 8 });
@@ -18,6 +20,7 @@ const origins: fc.Arbitrary<Origin> = fc.record(
     uid: filled,
     resourceVersion: filled,
     clusterUID: filled,
+    copy: fc.record({ namespace: filled, name: filled }, { noNullPrototype: true }),
     context: filled,
     stamp: filled,
     labels: fc.array(filled, { maxLength: 3 }),
@@ -67,6 +70,7 @@ describe('the origin annotation', () => {
       'uid',
       'resourceVersion',
       'clusterUID',
+      'copy',
       'context',
       'stamp',
       'labels',
@@ -108,7 +112,7 @@ describe('ownership', () => {
 
   it('follows from the uid of the source cluster alone where that is recorded', () => {
     fc.assert(
-      fc.property(origins, fc.boolean(), (given, labelled) => {
+      fc.property(origins, fc.boolean(), ({ copy: _place, ...given }, labelled) => {
         const copy = { name: given.name, labels: labelled ? full : {} };
         const own = ownershipOf(copy, { ...given, clusterUID: cluster.uid }, keys, cluster);
         expect(own).toBe('ours');
@@ -124,8 +128,44 @@ describe('ownership', () => {
     expect(ownershipOf(clone, origin, keys, cluster)).toBe('foreign');
   });
 
+  it('is not passed on to a clone in another namespace, whoever made the copy', () => {
+    const copy = { namespace: 'team', name: 'omni' };
+    const cloned = (more: Partial<Origin>, namespace: string): string =>
+      ownershipOf({ ...copy, namespace, labels: full }, { ...origin, copy, ...more }, keys, cluster);
+    expect(cloned({ clusterUID: cluster.uid }, 'team')).toBe('ours');
+    for (const clusterUID of [cluster.uid, 'another']) {
+      expect(cloned({ clusterUID }, 'other')).toBe('foreign');
+    }
+    expect(cloned({}, 'other')).toBe('foreign');
+  });
+
+  it('of a copy of the cluster to take over from is adoptable, and that of no other', () => {
+    const successor = { ...cluster, takeOverFromUid: 'old' };
+    const owned = (clusterUID: string, by = successor): string =>
+      ownershipOf({ name: 'omni' }, { ...origin, clusterUID }, keys, by);
+    expect([owned('old'), owned('another'), owned(cluster.uid)]).toEqual(['adoptable', 'foreign', 'ours']);
+    expect(owned('old', { ...cluster, takeOverFromUid: '' })).toBe('foreign');
+  });
+
+  it('says of which other source cluster a foreign copy with our name is', () => {
+    const object = (given: Partial<Origin>, label = cluster.name): ObjectMeta => ({
+      name: 'omni',
+      namespace: 'team',
+      labels: { [keys.originCluster]: label },
+      annotations: { [keys.origin]: formatOrigin({ ...origin, ...given }) },
+    });
+    const other = (meta: ObjectMeta): string | undefined => otherSourceOf(meta, keys, cluster);
+    expect(other(object({ clusterUID: 'old' }))).toBe('old');
+    expect(other(object({ clusterUID: 'old' }, 'other-hub'))).toBeUndefined();
+    expect(other(object({ clusterUID: cluster.uid }))).toBeUndefined();
+    expect(
+      other(object({ clusterUID: cluster.uid, copy: { namespace: 'x', name: 'omni' } })),
+    ).toBeUndefined();
+    expect(other(object({}))).toBeUndefined();
+  });
+
   it('of a copy without that uid follows from the cluster label', () => {
-    expect(ownershipOf(meta(full), origin, keys, cluster)).toBe('kubed');
+    expect(ownershipOf(meta(full), origin, keys, cluster)).toBe('adoptable');
     expect(ownershipOf(meta({ ...full, [keys.originCluster]: 'other' }), origin, keys, cluster)).toBe(
       'foreign',
     );

@@ -45,7 +45,7 @@ describe('the problem that an outcome is', () => {
     { kind: 'waiting', reason: 'SourceChanging' },
     { kind: 'waiting', reason: 'ContextUnidentified' },
     { kind: 'waiting', reason: 'ContextSettling' },
-    { kind: 'waiting', reason: 'Fuse' },
+    { kind: 'waiting', reason: 'DeletionGuard' },
     { kind: 'failed', error: new SourceReadError(new ApiError(500, 'ServerError')) },
     { kind: 'failed', error: new TransportError('Timeout', true, '') },
     { kind: 'failed', error: new ApiError(409, 'Conflict') },

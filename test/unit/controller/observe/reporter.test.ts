@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Claims } from '../../../../controller/claims/claims.ts';
 import { resolve } from '../../../../controller/claims/resolve.ts';
+import { KeptState } from '../../../../controller/kept/kept-state.ts';
 import { Lane } from '../../../../controller/lane/lane.ts';
 import { Scheduler } from '../../../../controller/lane/scheduler.ts';
 import { Verification } from '../../../../controller/lane/verification.ts';
@@ -15,6 +16,7 @@ import { type LogFields, type Logger, silentLogger } from '../../../../shared/lo
 import { FakeApi } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { aContext, aSource, circumstancesOf, keys, reading, stampKey } from '../arbitraries.ts';
+import { someGuards } from '../guard/guards.ts';
 
 const metrics = new ControllerMetrics(
   {
@@ -24,6 +26,7 @@ const metrics = new ControllerMetrics(
     problems: () => new Map(),
     eventsDropped: () => 0,
     leading: () => true,
+    sourceIsOther: () => false,
   },
   { leaseName: 'context-syncer', clock: new ManualClock() },
 );
@@ -80,9 +83,12 @@ beforeEach(() => {
     reading,
     scheduler: new Scheduler(clock),
     verification: new Verification(clock, () => 0.5),
+    guard: someGuards(clock).of('cluster-c1'),
+    namespaces: new KeptState(() => undefined).namespacesIn('cluster-c1'),
     claims: new Claims(circumstances()),
     sources: new SourceReader({
       client,
+      identity: { confirm: () => Promise.resolve() },
       keys,
       stampKey,
       onVersion: () => undefined,

@@ -16,6 +16,7 @@ const origin = {
   clusterUID: cluster.uid,
   context: 'c1',
   stamp: 'stamp-10',
+  copy: { namespace: 'demo', name: 'omni' },
 };
 
 /** Its copy as we wrote it: labelled, content read, given version 10. */
@@ -150,7 +151,7 @@ const rows: readonly (readonly [decided: string, because: string, given: Partial
   [
     'adopt TakenOver',
     'Kubed made it, and its source claims it',
-    { standing: { ...copy, ownership: 'kubed' }, ...present },
+    { standing: { ...copy, ownership: 'adoptable' }, ...present },
   ],
   ['refuse Unowned', 'it is not ours', { standing: { ...copy, ownership: 'foreign' } }],
   ['wait CopyTerminating', 'finalizers hold it', { standing: { ...copy, terminating: true } }],
@@ -172,7 +173,11 @@ const rows: readonly (readonly [decided: string, because: string, given: Partial
   ],
   ['leave Absent', 'nobody claims it', { claims: [], standing: 'absent' }],
   ['leave NotOurs', 'nobody claims it', { claims: [], standing: { ...copy, ownership: 'foreign' } }],
-  ['leave UnclaimedKubedCopy', 'nobody claims it', { claims: [], standing: { ...copy, ownership: 'kubed' } }],
+  [
+    'leave UnclaimedAdoptable',
+    'nobody claims it',
+    { claims: [], standing: { ...copy, ownership: 'adoptable' } },
+  ],
   [
     'leave Terminating',
     'somebody deletes it already',

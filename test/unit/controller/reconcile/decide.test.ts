@@ -127,7 +127,7 @@ describe('whatever the facts, a decision', () => {
   it("takes over Kubed's copies instead of updating them, and deletes none of them", () => {
     fc.assert(
       fc.property(facts, (given) => {
-        fc.pre(ownershipOf(given) === 'kubed');
+        fc.pre(ownershipOf(given) === 'adoptable');
         expect(['update', 'create', 'delete']).not.toContain(decide(given).action);
       }),
       runs,

@@ -79,6 +79,7 @@ const releases: fc.Arbitrary<Release> = fc.oneof(
       'ListInvalid' as const,
       'ContextMoved' as const,
       'ContextUnidentified' as const,
+      'PlaceUnrecorded' as const,
     )
     .map((reason) => ({ released: false, reason }) as const),
 );
@@ -92,7 +93,7 @@ const gatheredReleases: fc.Arbitrary<GatheredRelease> = fc.record({
 const records: fc.Arbitrary<CopyRecord> = fc.record({
   uid: fc.constant('uid-copy'),
   resourceVersion: fc.constantFrom('1', '2'),
-  ownership: fc.constantFrom('ours', 'kubed', 'foreign'),
+  ownership: fc.constantFrom('ours', 'adoptable', 'foreign'),
   origin: fc.option(
     fc.record({
       namespace: fc.constantFrom(...sourceNamespaces),

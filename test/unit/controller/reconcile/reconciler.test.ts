@@ -5,7 +5,6 @@ import { ContextLink, newLinkStatus } from '../../../../controller/contexts/cont
 import { recordOfObject } from '../../../../controller/copy/copy-record.ts';
 import { Contention } from '../../../../controller/lane/contention.ts';
 import { CopyIndex } from '../../../../controller/lane/copy-index.ts';
-import { DeletionFuse } from '../../../../controller/lane/deletion-fuse.ts';
 import { TargetWriter } from '../../../../controller/reconcile/act.ts';
 import type { Outcome } from '../../../../controller/reconcile/outcome.ts';
 import { Reconciler } from '../../../../controller/reconcile/reconciler.ts';
@@ -19,6 +18,7 @@ import { syncedKind } from '../../../../shared/synced-kind.ts';
 import { anObject, FakeApi, type FakeCall } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { aContext, aSource, circumstancesOf, cluster, keys, reading, stampKey } from '../arbitraries.ts';
+import { someGuards } from '../guard/guards.ts';
 
 const target: TargetRef = { kind: 'ConfigMap', namespace: 'team', name: 'omni' };
 const circumstances = circumstancesOf(aContext('c1', { namespace: 'team' }));
@@ -30,10 +30,12 @@ class Bench {
   readonly target = new FakeApi(this.clock);
   readonly index = new CopyIndex(reading);
   readonly claims = new Claims(circumstances);
-  readonly fuse = new DeletionFuse();
+  readonly guards = someGuards(this.clock);
+  readonly guard = this.guards.of('cluster-c1');
   readonly #signal = new AbortController().signal;
   readonly #reader = new SourceReader({
     client: this.source,
+    identity: { confirm: () => Promise.resolve() },
     keys,
     stampKey,
     onVersion: () => undefined,
@@ -60,7 +62,7 @@ class Bench {
     index: this.index,
     sources: this.#reader,
     writer: new TargetWriter({ index: this.index, keys, cluster, signal: this.#signal }),
-    fuse: this.fuse,
+    guard: this.guard,
     contention: new Contention(this.clock),
     circumstances: () => circumstances,
     linksFor: () => [this.#link],
@@ -247,14 +249,31 @@ describe('what changes while a pass is reading', () => {
   });
 });
 
-it('does not let one copy that cannot be deleted trip the fuse', async () => {
+it('holds a deletion back while the guard is tripped, and a released one stays released when it fails', async () => {
   bench.annotate('demo', '1');
   await bench.pass();
   bench.withdraw('demo');
-  bench.fuse.begin(1, 0);
+  const { name } = bench.guards.stop('cluster-c1', 'TooManyDeletions');
+  const held = { origin: { namespace: 'demo', name: 'omni' }, trip: name };
+  expect(await bench.pass()).toMatchObject({ kind: 'waiting', reason: 'DeletionGuard', held });
+  expect([bench.copy()?.data, bench.guard.held]).toEqual([{ key: '1' }, 1]);
+
+  bench.guards.release([name]);
+  bench.guards.stop('cluster-c1', 'SourceRestored');
+  bench.target.failNext('delete', new ApiError(500, 'ServerError'), 2);
+  expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+  expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+  expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'delete' });
+});
+
+it('does not let one copy that cannot be deleted trip the mass-deletion guard', async () => {
+  bench.annotate('demo', '1');
+  await bench.pass();
+  bench.withdraw('demo');
+  bench.guard.begin(1);
   bench.target.failNext('delete', new ApiError(403, 'Forbidden'), 1_000);
   for (let attempt = 0; attempt < 600; attempt += 1) {
     expect(await bench.pass()).toMatchObject({ kind: 'failed' });
   }
-  expect(bench.fuse.tripped).toBe(false);
+  expect(bench.guard.tripped).toBe(false);
 });

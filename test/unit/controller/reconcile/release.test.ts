@@ -54,6 +54,10 @@ describe('whether a copy may go', () => {
           if (!release.released) {
             return;
           }
+          const places = [...catalog.contexts.values()].flatMap((context) =>
+            context.cluster === cluster ? (context.namespace ?? []) : [],
+          );
+          expect([origin.copy?.namespace ?? 'demo', ...places]).toContain(namespace);
           expect(release.reason).toBe('ContextDelisted');
           const { names, hasEmptyName } = parseContextList(list);
           expect([names.length > 0, hasEmptyName]).toEqual([true, false]);
@@ -78,6 +82,18 @@ describe('whether a copy may go', () => {
   const [c1, c2] = [aContext('c1'), aContext('c2')];
   const of = (object: KubeObject | undefined, ...contexts: readonly CatalogContext[]): Release =>
     releaseOf(target, 'cluster-c1', origin, object, circumstancesOf(...contexts));
+
+  it('does not follow for a copy that records no place where copies of this cluster are not put: it may be a clone', () => {
+    const elsewhere = { ...target, namespace: 'elsewhere' };
+    const unrecorded = { released: false, reason: 'PlaceUnrecorded' };
+    const release = (given: Origin, ...contexts: readonly CatalogContext[]): Release =>
+      releaseOf(elsewhere, 'cluster-c1', given, undefined, circumstancesOf(...contexts));
+    expect(release(origin, c1)).toEqual(unrecorded);
+    expect(release(origin, c1, aContext('c2', { namespace: 'elsewhere' }))).toEqual(unrecorded);
+    const released = { released: true, reason: 'SourceDeleted' };
+    expect(release(origin, aContext('c1', { namespace: 'elsewhere' }))).toEqual(released);
+    expect(release({ ...origin, copy: { namespace: 'elsewhere', name: 'omni' } }, c1)).toEqual(released);
+  });
 
   it('follows from the source being gone', () => {
     expect(of(undefined, c1)).toEqual({ released: true, reason: 'SourceDeleted' });

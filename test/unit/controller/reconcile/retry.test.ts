@@ -15,7 +15,7 @@ describe('when to look again', () => {
     { kind: 'refused', reason: 'AmbiguousCluster' },
     { kind: 'waiting', reason: 'TargetNotListed' },
     { kind: 'waiting', reason: 'TargetUnreachable' },
-    { kind: 'waiting', reason: 'Fuse' },
+    { kind: 'waiting', reason: 'DeletionGuard' },
     { kind: 'waiting', reason: 'ContextSettling' },
   ])('is when something happens, after $kind $reason', (outcome) => {
     fc.assert(

@@ -144,24 +144,53 @@ describe('what was done before our eyes', () => {
 });
 
 describe('a source cluster that went back in time', () => {
-  it('is noticed by a list of a lower version, once, and its states are taken though their versions are known', () => {
+  it('is noticed by a process that knows its versions from before, before anything counts as gone', () => {
+    const versions = new Map([['ConfigMap' as const, 500]]);
+    const order: string[] = [];
+    const index = new SourceIndex({
+      keys,
+      versions,
+      onChange: (_key, record) => order.push(record === undefined ? 'gone' : 'changed'),
+      onWentBack: () => order.push('went back'),
+    });
+    index.replace('ConfigMap', [aSource()], '499');
+    index.replace('ConfigMap', [], '400');
+    expect(order).toEqual(['went back', 'changed', 'went back', 'gone']);
+  });
+
+  it('is noticed by a list of a lower version, each time, and its states are taken though their versions are known', () => {
     const told = new Told();
     told.list(500, object('a', 50, 'c1'));
     told.list(60, object('a', 50, 'c2'));
     expect([told.wentBack, told.index.versionsTrusted]).toEqual([1, false]);
     expect(told.mirror.get(key)?.syncContexts).toBe('c2');
-    told.list(40);
+    told.list(61);
     expect(told.wentBack).toBe(1);
+    told.list(40);
+    expect(told.wentBack).toBe(2);
   });
 
   it('is noticed by a copy that records a version which was never seen', () => {
     const told = new Told();
-    told.index.noteRecordedVersion('900');
+    expect(told.index.isBehind('900')).toBe(false);
     told.list(500);
-    told.index.noteRecordedVersion('500');
-    told.index.noteRecordedVersion('');
+    expect(['500', '', '501'].map((version) => told.index.isBehind(version))).toEqual([false, false, true]);
+  });
+
+  it('is not suspected where a read overtook the list that was under way', () => {
+    const told = new Told();
+    told.list(100);
+    told.index.noteReadVersion('140');
+    told.list(130);
+    expect([told.wentBack, told.index.isBehind('140'), told.index.isBehind('141')]).toEqual([0, false, true]);
+  });
+
+  it('is noticed by one source whose version went back, though the cluster got past the versions that were seen', () => {
+    const told = new Told();
+    told.list(100, object('a', 90, 'c1'), object('b', 40, 'c1'));
+    told.list(900, object('b', 40, 'c1'));
     expect(told.wentBack).toBe(0);
-    told.index.noteRecordedVersion('501');
+    told.list(950, object('b', 39, 'c1'));
     expect(told.wentBack).toBe(1);
   });
 
@@ -171,7 +200,6 @@ describe('a source cluster that went back in time', () => {
     told.index.observe('ConfigMap', { type: 'MODIFIED', object: object('a', 130, 'c1') });
     told.index.replace('Secret', [aSource({ kind: 'Secret' })], '100');
     expect([told.wentBack, told.index.versionsTrusted]).toEqual([0, true]);
-    told.index.noteRecordedVersion('130');
-    expect(told.wentBack).toBe(0);
+    expect(told.index.isBehind('130')).toBe(false);
   });
 });

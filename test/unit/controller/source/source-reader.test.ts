@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { OtherClusterError } from '../../../../controller/source/identity-check.ts';
 import { SourceReadError, SourceReader } from '../../../../controller/source/source-reader.ts';
 import { type SourceRecord, sourceRecordOf } from '../../../../controller/source/source-record.ts';
 import { AbortedError, ApiError, TransportError } from '../../../../shared/kube/errors.ts';
@@ -10,15 +11,18 @@ import { aSource, keys, stampKey } from '../arbitraries.ts';
 
 let clock: ManualClock;
 let api: FakeApi;
+let confirmed: () => Promise<void>;
 
 beforeEach(() => {
   clock = new ManualClock();
   api = new FakeApi(clock);
+  confirmed = () => Promise.resolve();
 });
 
 function aReader(cacheBytes = 100_000): SourceReader {
   return new SourceReader({
     client: api,
+    identity: { confirm: () => confirmed() },
     keys,
     stampKey,
     onVersion: () => undefined,
@@ -86,8 +90,9 @@ describe('the payload of a source', () => {
     await clock.advance(0);
     expect(await reader.read(record)).toEqual({ state: 'changing' });
     await clock.advance(0);
-    stored('a');
-    expect(await reader.read(record)).toMatchObject({ state: 'read' });
+    const madeAnew = stored('a');
+    expect(await reader.read(record)).toEqual({ state: 'changing' });
+    expect(await reader.read(madeAnew)).toMatchObject({ state: 'read' });
   });
 
   it('never leaves a Secret whose type ties it to its cluster', async () => {
@@ -202,6 +207,15 @@ describe('the live read that a deletion rests on', () => {
     api.failNext('get', new ApiError(500, 'ServerError'));
     await expect(reader.readLive('ConfigMap', 'demo', 'a')).rejects.toThrow(SourceReadError);
     expect(await reader.readLive('ConfigMap', 'demo', 'a')).toBeUndefined();
+  });
+
+  it('ends with the confirmation that it was the source cluster which answered', async () => {
+    const reader = aReader();
+    confirmed = () => {
+      expect(api.calls.at(-1)).toMatchObject({ verb: 'get', name: 'a' });
+      return Promise.reject(new OtherClusterError());
+    };
+    await expect(reader.readLive('ConfigMap', 'demo', 'a')).rejects.toThrow(OtherClusterError);
   });
 
   it.each([

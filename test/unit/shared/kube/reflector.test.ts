@@ -36,6 +36,22 @@ function start(
   return reflector;
 }
 
+/** What a confirmation was asked for, and what it says; the last answer stays. */
+function confirming(...answers: readonly (Error | undefined)[]): {
+  asked: (string | undefined)[];
+  confirm: (position: string | undefined) => Promise<void>;
+} {
+  const asked: (string | undefined)[] = [];
+  return {
+    asked,
+    confirm: (position) => {
+      const error = answers[Math.min(asked.length, answers.length - 1)];
+      asked.push(position);
+      return error === undefined ? Promise.resolve() : Promise.reject(error);
+    },
+  };
+}
+
 function fill(count: number): void {
   for (let index = 0; index < count; index += 1)
     api.put(configMaps, anObject(configMaps, 'demo', `map-${index}`));
@@ -412,5 +428,31 @@ describe('stopping', () => {
     stop.abort();
     await running;
     expect(clock.waiting).toBe(0);
+  });
+});
+
+describe('an answer that must be confirmed', () => {
+  it('is handed on only after it was: a list, and every event of a watch', async () => {
+    fill(1);
+    const refused = new Error('another server');
+    const { asked, confirm } = confirming(refused, undefined, refused, undefined);
+    start({ confirm });
+    await clock.until(() => asked.length === 1);
+    expect([mirror.lists, mirror.failures.length]).toEqual([[], 1]);
+    await clock.until(() => asked.length === 3);
+    expect(mirror.lists).toHaveLength(1);
+    api.put(configMaps, anObject(configMaps, 'demo', 'new'));
+    await clock.advance(0);
+    expect([mirror.events, mirror.failures.length]).toEqual([[], 2]);
+    await clock.until(() => mirror.events.length === 1);
+    expect([watches(), asked[0], asked[1], asked[2] === asked[3]]).toEqual([2, undefined, undefined, true]);
+  });
+
+  it('is listed again where the confirmation says that the position is gone', async () => {
+    fill(1);
+    const { asked, confirm } = confirming(undefined, new ApiError(410, 'Gone'), undefined);
+    start({ confirm });
+    await clock.until(() => asked.length === 4);
+    expect(mirror.lists).toHaveLength(2);
   });
 });

@@ -1,0 +1,103 @@
+import type { TargetKey } from '../claims/target-ref.ts';
+import type { Trip } from './trip.ts';
+
+/** Deletions that no event explains which are never too many, whatever the share. */
+const alwaysAllowed = 500;
+/** The share of a cluster's copies that may be deleted in a round. */
+const allowedShare = 0.5;
+/** Milliseconds that an allowance is for: a cluster that comes and goes must not renew it each time. */
+const roundMs = 60 * 60_000;
+
+export interface DeletionGuardOptions {
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+  /** What stops deletion in this cluster now. */
+  readonly trip: () => Trip | undefined;
+  /** Stops deletion in this cluster; yields the trip. */
+  readonly stop: () => Trip;
+}
+
+/**
+ * Stops mass deletion in one target cluster: a wrong kubeconfig or a restored source cluster looks like thousands of
+ * deleted sources, each with its own proof. Deletions that a watch event explains do not count.
+ */
+export class DeletionGuard {
+  readonly #options: DeletionGuardOptions;
+  /** Deleted in this round; at most `#limit` keys. */
+  readonly #counted = new Set<TargetKey>();
+  /** Held back by the trip; at most as many keys as the cluster has copies, as are those that were released. */
+  #held = new Set<TargetKey>();
+  readonly #released = new Set<TargetKey>();
+  #limit = alwaysAllowed;
+  #begunAt: number | undefined;
+
+  constructor(options: DeletionGuardOptions) {
+    this.#options = options;
+  }
+
+  get tripped(): boolean {
+    return this.#options.trip() !== undefined;
+  }
+
+  /** How many deletions are held back. */
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /**
+   * Something gives rise to inference (a start, a relist, a recovery) over this many copies. The allowance is new once
+   * the last one is an hour old, and grows with what is found.
+   */
+  begin(copies: number): void {
+    const now = this.#options.monotonic();
+    if (this.#begunAt === undefined || now - this.#begunAt >= roundMs) {
+      this.#begunAt = now;
+      this.#counted.clear();
+      this.#limit = alwaysAllowed;
+    }
+    this.#limit = Math.max(this.#limit, Math.floor(copies * allowedShare));
+  }
+
+  /**
+   * Asks for one deletion that no event explains, and that is proved; yields what holds it back. One object counts once
+   * in a round, however often it is deleted.
+   */
+  obstacle(target: TargetKey): Trip | undefined {
+    if (this.#released.has(target)) {
+      return undefined;
+    }
+    const isTooMany = !this.#counted.has(target) && this.#counted.size >= this.#limit;
+    const trip = this.#options.trip() ?? (isTooMany ? this.#options.stop() : undefined);
+    if (trip === undefined) {
+      this.#counted.add(target);
+    } else {
+      this.#held.add(target);
+    }
+    return trip;
+  }
+
+  /** A deletion that was allowed did not happen: a copy that cannot be deleted must not count. */
+  giveBack(target: TargetKey): void {
+    this.#counted.delete(target);
+  }
+
+  /** The object need not be deleted any more: it was, or it is wanted again. */
+  settle(target: TargetKey): void {
+    this.#held.delete(target);
+    this.#released.delete(target);
+  }
+
+  /**
+   * The trip was released: what it held back may go, and for everything else a new round begins. Yields the objects
+   * that were held back.
+   */
+  release(): readonly TargetKey[] {
+    const held = [...this.#held];
+    for (const target of held) {
+      this.#released.add(target);
+    }
+    this.#held = new Set();
+    this.#begunAt = undefined;
+    return held;
+  }
+}

@@ -1,0 +1,107 @@
+import type { Clock, Random } from '../../shared/clock.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { TargetKey } from '../claims/target-ref.ts';
+import { DeletionGuard } from './deletion-guard.ts';
+import type { Trip, TripReason, TripStore } from './trip.ts';
+
+/** Letters and digits that nobody confuses, for names that people type. */
+const alphabet = '23456789abcdefghjkmnpqrstuvwxyz';
+const nameLength = 6;
+
+export interface DeletionGuardsOptions {
+  readonly kept: TripStore;
+  /** How to release a trip, as a command for people. */
+  readonly releaseCommand: (trip: string) => string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * The mass-deletion guards of all target clusters, by identity: they outlive changed credentials, and trips outlive the
+ * process. One guard for each cluster that had a lane in this term of leadership.
+ */
+export class DeletionGuards {
+  readonly #options: DeletionGuardsOptions;
+  readonly #guards = new Map<string, DeletionGuard>();
+
+  constructor(options: DeletionGuardsOptions) {
+    this.#options = options;
+    for (const trip of options.kept.trips) {
+      this.#log(trip);
+    }
+  }
+
+  /** The guard of a cluster. */
+  of(cluster: string): DeletionGuard {
+    const known = this.#guards.get(cluster);
+    if (known !== undefined) {
+      return known;
+    }
+    const guard = new DeletionGuard({
+      monotonic: () => this.#options.clock.monotonic(),
+      trip: () => this.#tripOf(cluster),
+      stop: () => this.stop(cluster, 'TooManyDeletions'),
+    });
+    this.#guards.set(cluster, guard);
+    return guard;
+  }
+
+  /** Stops deletion in a cluster (undefined: in all of them), unless it is stopped already. */
+  stop(cluster: string | undefined, reason: TripReason): Trip {
+    const present = this.#tripOf(cluster);
+    if (present !== undefined) {
+      return present;
+    }
+    const { kept, clock } = this.#options;
+    const trip: Trip = {
+      name: this.#name(),
+      ...(cluster === undefined ? {} : { cluster }),
+      reason,
+      since: new Date(clock.now()).toISOString(),
+    };
+    kept.addTrip(trip);
+    this.#log(trip);
+    return trip;
+  }
+
+  /**
+   * Releases the trips of these names; other names mean nothing. Yields what was held back and may be deleted now, by
+   * cluster. A cluster that another trip stops as well stays stopped.
+   */
+  release(names: readonly string[]): ReadonlyMap<string, readonly TargetKey[]> {
+    const { kept, logger } = this.#options;
+    const trips = kept.trips.filter(({ name }) => names.includes(name));
+    for (const { name, ...trip } of trips) {
+      kept.removeTrip(name);
+      logger.info('mass deletion released', { trip: name, cluster: trip.cluster, reason: trip.reason });
+    }
+    const freed = [...this.#guards].filter(
+      ([cluster]) =>
+        this.#tripOf(cluster) === undefined &&
+        trips.some((trip) => trip.cluster === undefined || trip.cluster === cluster),
+    );
+    return new Map(freed.map(([cluster, guard]) => [cluster, guard.release()]));
+  }
+
+  #tripOf(cluster: string | undefined): Trip | undefined {
+    return this.#options.kept.trips.find((trip) => trip.cluster === undefined || trip.cluster === cluster);
+  }
+
+  #name(): string {
+    return Array.from({ length: nameLength }, () =>
+      alphabet.charAt(Math.floor(this.#options.random() * alphabet.length)),
+    ).join('');
+  }
+
+  #log({ name, cluster, reason, since }: Trip): void {
+    const { logger, releaseCommand } = this.#options;
+    logger.error('mass deletion is stopped', {
+      trip: name,
+      cluster: cluster ?? 'all',
+      reason,
+      since,
+      release: releaseCommand(name),
+    });
+  }
+}

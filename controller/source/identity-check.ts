@@ -1,0 +1,69 @@
+import type { KnownSource } from './known-source.ts';
+import { SourceReadError } from './source-reader.ts';
+
+/** The source cluster's address leads to another cluster: whatever was read there is not about our sources. */
+export class OtherClusterError extends Error {
+  override readonly name = 'OtherClusterError';
+  constructor() {
+    super("another cluster answers at the source cluster's address; readiness says what to do");
+  }
+}
+
+export interface IdentityCheckOptions {
+  readonly source: KnownSource;
+  /**
+   * Reads the uid of kube-system over a connection of its own: after an address has moved, a connection that is kept
+   * alive can still lead to the old cluster, while what is to be vouched for came from the new one.
+   */
+  readonly readUid: () => Promise<string>;
+  /** Called when another cluster answers. */
+  readonly onOther: () => void;
+}
+
+/** Confirms that the source cluster is the one that it was. */
+export class IdentityCheck {
+  readonly #options: IdentityCheckOptions;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(options: IdentityCheckOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the source cluster has said, after this call, that it is the one that it was. One check is under way
+   * at a time: whoever calls meanwhile is served by the next one, so that hundreds of proofs cost few requests.
+   * Throws OtherClusterError, or SourceReadError where it does not say who it is.
+   */
+  confirm(): Promise<void> {
+    if (this.#next === undefined && this.#running === undefined) {
+      return this.#start();
+    }
+    const start = (): Promise<void> => this.#start();
+    this.#next ??= this.#running?.then(start, start) ?? start();
+    return this.#next;
+  }
+
+  #start(): Promise<void> {
+    this.#next = undefined;
+    const check = this.#check().finally(() => {
+      this.#running = undefined;
+    });
+    this.#running = check;
+    return check;
+  }
+
+  async #check(): Promise<void> {
+    const { source, readUid, onOther } = this.#options;
+    let uid: string;
+    try {
+      uid = await readUid();
+    } catch (error) {
+      throw new SourceReadError(error);
+    }
+    if (!source.recognise(uid)) {
+      onOther();
+      throw new OtherClusterError();
+    }
+  }
+}

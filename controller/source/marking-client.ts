@@ -1,0 +1,39 @@
+import type { KubeClient } from '../../shared/kube/client.ts';
+import { isApiError } from '../../shared/kube/errors.ts';
+import type { KubeObject } from '../../shared/kube/object.ts';
+import type { Resource } from '../../shared/kube/resource.ts';
+import type { KnownSource } from './known-source.ts';
+import { checkTimeoutMs } from './source-identity.ts';
+
+/** The client as leader election uses it, with every answer shown to the known source as its mark. */
+export function markingClient(
+  client: KubeClient,
+  source: KnownSource,
+): Pick<KubeClient, 'get' | 'create' | 'update'> {
+  const marked = async <T extends KubeObject>(request: Promise<T>): Promise<T> => {
+    const before = source.mark;
+    const object = await request;
+    source.seeMark(object.metadata, before);
+    return object;
+  };
+  return {
+    get: (...request) => marked(client.get(...request)),
+    create: (...request) => marked(client.create(...request)),
+    update: (...request) => marked(client.update(...request)),
+  };
+}
+
+/** Has the mark seen, where it exists. Throws what the client throws. */
+export async function readMark(
+  client: ReturnType<typeof markingClient>,
+  { resource, namespace, name }: { resource: Resource; namespace: string; name: string },
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.get(resource, namespace, name, { signal, timeoutMs: checkTimeoutMs });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound', 'NamespaceNotFound')) {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import * as fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { DeletionGuard } from '../../../../controller/guard/deletion-guard.ts';
+import { KeptState } from '../../../../controller/kept/kept-state.ts';
+import { ManualClock } from '../../fakes/manual-clock.ts';
+import { someGuards } from './guards.ts';
+
+const hourMs = 60 * 60_000;
+
+let clock: ManualClock;
+
+beforeEach(() => {
+  clock = new ManualClock();
+});
+
+function aGuard(): DeletionGuard {
+  return someGuards(clock).of('cluster-1');
+}
+
+/** How many further objects may be deleted before the first is held back. */
+function allowedOf(guard: DeletionGuard, prefix: string): number {
+  let allowed = 0;
+  while (guard.obstacle(`ConfigMap/${prefix}/${allowed}`) === undefined) {
+    allowed += 1;
+  }
+  return allowed;
+}
+
+describe('the mass-deletion guard of a cluster', () => {
+  it('allows half of the copies in a round, or 500 where that is more, and then none', () => {
+    fc.assert(
+      fc.property(fc.nat(3_000), (copies) => {
+        const guard = aGuard();
+        guard.begin(copies);
+        expect(guard.tripped).toBe(false);
+        expect(allowedOf(guard, 'a')).toBe(Math.max(500, Math.floor(copies / 2)));
+        expect([guard.tripped, guard.held]).toEqual([true, 1]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('counts afresh after an hour, and stays tripped once it is', async () => {
+    const guard = aGuard();
+    for (let round = 0; round < 3; round += 1) {
+      guard.begin(10);
+      for (let index = 0; index < 400; index += 1) {
+        expect(guard.obstacle(`ConfigMap/${round}/${index}`)).toBeUndefined();
+      }
+      await clock.advance(hourMs);
+    }
+    allowedOf(guard, 'more');
+    await clock.advance(9 * hourMs);
+    guard.begin(10_000);
+    expect(guard.obstacle('ConfigMap/demo/late')).toBeDefined();
+  });
+
+  it('is not renewed by a cluster that comes and goes within the hour, but grows with what is found there', async () => {
+    const guard = aGuard();
+    guard.begin(0);
+    for (let index = 0; index < 400; index += 1) {
+      guard.obstacle(`ConfigMap/first/${index}`);
+    }
+    await clock.advance(hourMs - 1);
+    guard.begin(2_000);
+    expect(allowedOf(guard, 'second')).toBe(600);
+  });
+
+  it('counts one object once, and none whose deletion did not happen', () => {
+    const guard = aGuard();
+    for (let attempt = 0; attempt < 2_000; attempt += 1) {
+      expect(guard.obstacle('ConfigMap/demo/again')).toBeUndefined();
+    }
+    guard.giveBack('ConfigMap/demo/again');
+    expect(allowedOf(guard, 'a')).toBe(500);
+  });
+
+  it('shows what it holds back, until that is settled otherwise', () => {
+    const guard = aGuard();
+    allowedOf(guard, 'a');
+    guard.obstacle('ConfigMap/demo/wanted-again');
+    guard.obstacle('ConfigMap/demo/wanted-again');
+    expect(guard.held).toBe(2);
+    guard.settle('ConfigMap/demo/wanted-again');
+    expect(guard.held).toBe(1);
+  });
+});
+
+describe('a trip', () => {
+  it('is released by its own name only, and then what it held back may go and nothing more than usual', () => {
+    const guards = someGuards(clock);
+    const [first, second] = [guards.of('cluster-1'), guards.of('cluster-2')];
+    allowedOf(first, 'a');
+    allowedOf(second, 'b');
+    first.obstacle('ConfigMap/demo/held');
+    const trip = first.obstacle('ConfigMap/demo/held')?.name ?? '';
+    expect(guards.release(['another', '']).size).toBe(0);
+    expect([first.tripped, second.tripped]).toEqual([true, true]);
+
+    expect(guards.release([trip]).get('cluster-1')).toContain('ConfigMap/demo/held');
+    expect([first.tripped, second.tripped, first.held]).toEqual([false, true, 0]);
+    expect(first.obstacle('ConfigMap/demo/held')).toBeUndefined();
+    first.begin(0);
+    expect(allowedOf(first, 'c')).toBe(500);
+    expect(first.obstacle('ConfigMap/demo/new')?.name).not.toBe(trip);
+  });
+
+  it('of all clusters holds back the first deletion of each, also of those that appear later', () => {
+    const guards = someGuards(clock);
+    const trip = guards.stop(undefined, 'SourceRestored');
+    expect(guards.stop(undefined, 'SourceRestored')).toEqual(trip);
+    expect(guards.of('cluster-9').obstacle('ConfigMap/demo/a')).toEqual(trip);
+    expect(guards.release([trip.name])).toEqual(new Map([['cluster-9', ['ConfigMap/demo/a']]]));
+  });
+
+  it('of one cluster outlasts the release of one of all clusters', () => {
+    const guards = someGuards(clock);
+    const own = guards.stop('cluster-1', 'TooManyDeletions');
+    const all = guards.stop(undefined, 'SourceRestored');
+    expect(all.name).not.toBe(own.name);
+    guards.release([all.name]);
+    expect([guards.of('cluster-1').tripped, guards.of('cluster-2').tripped]).toEqual([true, false]);
+  });
+
+  it('outlives the process, and its release does, too', () => {
+    const kept = new KeptState(() => undefined);
+    const trip = someGuards(clock, kept).stop('cluster-1', 'TooManyDeletions');
+    const later = new KeptState(() => undefined);
+    expect(later.load(kept.format() ?? '')).toBe(true);
+    const guards = someGuards(clock, later);
+    expect(guards.of('cluster-1').obstacle('ConfigMap/demo/a')).toEqual(trip);
+    guards.release([trip.name]);
+    expect(later.format()).toBeUndefined();
+  });
+});
