@@ -1,6 +1,6 @@
 /**
  * `npm run bench:docs -- FILE...`: writes the results in these files of `npm run bench -- --json FILE` into
- * docs/performance.md, between its two markers, and the latency distributions beside it.
+ * docs/performance.md, between its two markers, and the latency distributions, if there are any, beside it.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,10 @@ async function main(files: readonly string[]): Promise<void> {
   }
   const tables = reports.map(reportTable).join('\n');
   await writeFile(document, `${text.slice(0, from)}${begin}\n\n${tables}\n${text.slice(to)}`);
-  await writeFile(chart, latencyChart(reports.flatMap(({ cases }) => cases)));
+  const live = reports.flatMap(({ cases }) => cases).filter(({ latencies }) => latencies.length > 0);
+  if (live.length > 0) {
+    await writeFile(chart, latencyChart(live));
+  }
 }
 
 await main(process.argv.slice(2));

@@ -5,7 +5,8 @@ import { consumed, runPhase, settleMs } from '../phase.ts';
 import { usageOf } from '../process-usage.ts';
 import type { Job } from '../reference/task.ts';
 import { retainedBytes } from '../retained-heap.ts';
-import { benchNamespace, World } from '../world.ts';
+import { benchNamespace } from '../targets.ts';
+import { World } from '../world.ts';
 
 /** What a controller costs that has little to do. */
 export const atRest: readonly BenchCase[] = [
@@ -89,7 +90,7 @@ async function leave(run: CaseRun): Promise<void> {
 async function memory(run: CaseRun): Promise<void> {
   const clusters = 10;
   const few = 2;
-  const sources = 2000;
+  const sources = run.quick ? 200 : 2000;
   await using world = await World.start({ clusters });
   const heap = async (perSource: number): Promise<number> => {
     const jobs = world.jobs(sources, perSource);

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCase, CaseRun } from '../bench-case.ts';
 import { inFlight } from '../in-flight.ts';
 import { liveRound } from '../live.ts';
-import { referencePhase, runPhase } from '../phase.ts';
+import { consumed, referencePhase, runPhase } from '../phase.ts';
 import { usageOf } from '../process-usage.ts';
 import { ReferenceProcess } from '../reference/reference-process.ts';
-import { benchNamespace, World } from '../world.ts';
+import { benchNamespace } from '../targets.ts';
+import { World } from '../world.ts';
 import { startInSync } from './at-rest.ts';
 
 const mebibyte = 'MiB';
@@ -42,8 +43,8 @@ export const large: readonly BenchCase[] = [
 ];
 
 async function million(run: CaseRun): Promise<void> {
-  await using world = await World.start({ clusters: 100, payloadBytes: 100 });
-  const jobs = world.jobs(10_000, 100);
+  await using world = await World.start({ clusters: run.quick ? 20 : 100, payloadBytes: 100 });
+  const jobs = world.jobs(run.quick ? 100 : 10_000, world.clusterNames.length);
   const part = jobs.slice(0, jobs.length / 50);
   const rate = { what: 'initial', unit: 'copies/s', bar: '>= 70 %' };
   await world.createSources(jobs);
@@ -63,13 +64,13 @@ async function million(run: CaseRun): Promise<void> {
 
 /** The reference is the product itself while no cluster is down. */
 async function outage(run: CaseRun): Promise<void> {
-  await using world = await World.start({ clusters: 300 });
-  const jobs = world.jobs(300, 4);
+  await using world = await World.start({ clusters: run.quick ? 20 : 300 });
+  const jobs = world.jobs(run.quick ? 100 : 300, 4);
   await world.createSources(jobs);
-  await startInSync(world, run, jobs);
+  const { pid } = await startInSync(world, run, jobs);
   const down = new Set(world.clusterNames.keys().filter((target) => target % 10 === 0));
   const downNames = world.clusterNames.filter((_, target) => down.has(target));
-  const measure = { world, run, jobs, down, bar: 'p50 <= 1.1x, p99 <= 1.5x' };
+  const measure = { world, run, jobs, pid, down, bar: 'p50 <= 1.1x, p99 <= 1.5x' };
   for (let round = 0; round < run.rounds; round++) {
     for (const mode of ['refuse', 'silent'] as const) {
       const what = `healthy clusters, others ${mode === 'refuse' ? 'down' : 'silent'}`;
@@ -105,6 +106,7 @@ async function restart(run: CaseRun): Promise<void> {
     run.record.measured(comparison, 'product', Math.max(...world.copies.times) - began);
     await sleep(5000);
     const tally = (await world.tally()).since(before);
+    consumed(run, 'product', 'restart', tally, await usageOf(program.pid));
     run.record.count('writes of copies after a restart', 2, tally.copyWrites());
     await program.stop();
 
@@ -133,7 +135,7 @@ async function foreignSecrets(run: CaseRun): Promise<void> {
   };
   await measure('reference');
   const value = 'eHh4'.repeat(2500);
-  await inFlight(32, Array(50_000).keys(), async (index) => {
+  await inFlight(32, Array(run.quick ? 1000 : 50_000).keys(), async (index) => {
     await world.sandbox.source.request('POST', `/api/v1/namespaces/${benchNamespace}/secrets`, {
       metadata: { name: `foreign-${index}` },
       data: { value },

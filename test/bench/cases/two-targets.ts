@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Program } from '../../harness/program.ts';
 import type { BenchCase, CaseRun } from '../bench-case.ts';
 import { liveRound } from '../live.ts';
-import { consumed, referencePhase, runPhase, settleMs } from '../phase.ts';
-import { usageOf } from '../process-usage.ts';
+import { referencePhase, runPhase, settleMs } from '../phase.ts';
 import { ReferenceProcess } from '../reference/reference-process.ts';
 import type { Job } from '../reference/task.ts';
 import type { Side } from '../result.ts';
-import { benchNamespace, World } from '../world.ts';
+import { benchNamespace } from '../targets.ts';
+import { World } from '../world.ts';
 
-const bar = '>= 90 %';
+const rateBar = '>= 90 %';
 const phases = {
-  initial: { name: 'initial', rate: { what: 'initial', unit: 'copies/s', bar } },
-  update: { name: 'update', rate: { what: 'update', unit: 'copies/s', bar } },
-  removal: { name: 'removal', rate: { what: 'removal', unit: 'copies/s', bar } },
+  initial: { name: 'initial', rate: { what: 'initial', unit: 'copies/s', bar: rateBar } },
+  update: { name: 'update', rate: { what: 'update', unit: 'copies/s', bar: rateBar } },
+  removal: { name: 'removal', rate: { what: 'removal', unit: 'copies/s', bar: rateBar } },
 } as const;
 
 /** Targets are reached directly here; only the source is behind the proxy, which counts and holds back its watches. */
@@ -143,11 +143,8 @@ async function live(run: CaseRun): Promise<void> {
 }
 
 async function liveOn({ world, run, jobs }: Round, side: Side, pid: number): Promise<void> {
-  const before = await world.tally();
-  const usedBefore = await usageOf(pid);
-  const updates = await liveRound({ world, run, jobs, side, bar: 'p50 <= 1.1x, p99 <= 1.3x' });
-  const tally = (await world.tally()).since(before);
-  consumed(run, side, 'live', tally, await usageOf(pid), usedBefore);
+  const bar = 'p50 <= 1.1x, p99 <= 1.3x';
+  const { updates, tally } = await liveRound({ world, run, jobs, side, pid, bar });
   if (side === 'product') {
     run.record.count('writes for live updates', updates * 2, tally.copyWrites());
     run.record.count('reads of sources for live updates', updates, tally.sourceReads(benchNamespace));
