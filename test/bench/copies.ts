@@ -31,7 +31,6 @@ export class Copies {
   readonly #wanted: Int32Array;
   #missing = 0;
   #times: number[] = [];
-  #events = 0;
   #listener: (place: Place, version: number, time: number) => void = () => undefined;
 
   constructor(targets: readonly { readonly plane: ControlPlane; readonly namespace: string }[]) {
@@ -55,10 +54,10 @@ export class Copies {
     await Promise.all(this.#watches.map((watch) => watch.stop()));
   }
 
-  /** From now on these are the versions that the copies of `jobs` should have. Earlier arrivals are forgotten. */
+  /** From now on these are the versions that the copies of `jobs` should have, and no others should exist. Earlier arrivals are forgotten. */
   expect(jobs: readonly Job[], versionOf: (name: string) => number): void {
     this.#times = [];
-    this.#events = 0;
+    this.#wanted.fill(0);
     for (const { name, targets } of jobs) {
       for (const target of targets) {
         this.#wanted[slotOf(target, name)] = versionOf(name);
@@ -78,16 +77,6 @@ export class Copies {
   /** When each copy got the version that is expected of it, by `performance.now()`. */
   get times(): readonly number[] {
     return this.#times;
-  }
-
-  /** Events of copies since `expect`: writes that changed something. */
-  get events(): number {
-    return this.#events;
-  }
-
-  /** How many copies differ from what is expected. */
-  get missing(): number {
-    return this.#missing;
   }
 
   /** Waits until every copy is as expected. */
@@ -128,7 +117,6 @@ export class Copies {
     const version = type === 'DELETED' ? 0 : Number(object.data?.['version']);
     const wanted = this.#wanted[slot];
     this.#versions[slot] = version;
-    this.#events++;
     if (before !== wanted && version === wanted) {
       this.#missing--;
       this.#times.push(time);

@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaseRun } from './bench-case.ts';
 import { OutOfTimeError } from './copies.ts';
 import { ObjectWatch } from './object-watch.ts';
+import { consumed } from './phase.ts';
+import { usageOf } from './process-usage.ts';
 import type { Job } from './reference/task.ts';
 import type { Side } from './result.ts';
 import { percentile } from './statistics.ts';
+import type { Tally } from './tally.ts';
 import type { World } from './world.ts';
 
 export interface LiveOptions {
@@ -13,6 +16,8 @@ export interface LiveOptions {
   /** Sources that are updated in turn; enough that none is updated again before its copies have arrived. */
   readonly jobs: readonly Job[];
   readonly side: Side;
+  /** The process that makes the copies. */
+  readonly pid: number;
   readonly bar: string;
   /** What the latencies are called, in table and chart; the side when absent. */
   readonly label?: string;
@@ -31,9 +36,11 @@ const lateMs = 30_000;
 
 /**
  * Updates sources at 20 a second and records p50 and p99 of the time from the source's watch event to the copy's, both
- * as an observer sees them. Yields the number of updates.
+ * as an observer sees them, and what it cost. Yields the number of updates and the requests.
  */
-export async function liveRound(options: LiveOptions): Promise<number> {
+export async function liveRound(
+  options: LiveOptions,
+): Promise<{ readonly updates: number; readonly tally: Tally }> {
   const { world, run, jobs, side, bar } = options;
   const updates = updatesPerSecond * (run.quick ? liveSeconds.quick : liveSeconds.full);
   const changed = new Map<number, number>();
@@ -42,6 +49,7 @@ export async function liveRound(options: LiveOptions): Promise<number> {
     changed.set(Number(object.data?.['version']), time);
   });
   await watch.start();
+  const [before, usedBefore] = [await world.tally(), await usageOf(options.pid)];
   const versions = new Set<number>();
   world.copies.listen(({ target }, version, time) => {
     if (options.down?.has(target) !== true) {
@@ -78,6 +86,8 @@ export async function liveRound(options: LiveOptions): Promise<number> {
     return from === undefined || !versions.has(version) ? [] : [time - from + (options.addedMs ?? 0)];
   });
   const label = options.label ?? side;
+  const tally = (await world.tally()).since(before);
+  consumed(run, side, `live, ${label}`, tally, await usageOf(options.pid), usedBefore);
   run.record.latencies(label, latencies);
   for (const [name, share] of [
     ['p50', 0.5],
@@ -89,5 +99,5 @@ export async function liveRound(options: LiveOptions): Promise<number> {
   run.say(
     `live, ${label}: p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
   );
-  return updates;
+  return { updates, tally };
 }

@@ -1,5 +1,6 @@
 /** `npm run bench`: measures the built program beside a plain loop on real API servers. */
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { buildProgram } from '../harness/build.ts';
 import { ensureBinaries } from '../sandbox/binaries/binaries.ts';
@@ -18,6 +19,11 @@ const usage = `usage: npm run bench -- [options]
   --json FILE      writes all results as JSON
   --svg FILE       writes the latency distributions of the live cases as SVG
   --list           lists the cases`;
+
+/** As shells count a process that SIGINT ended. */
+const interruptedStatus = 130;
+/** After the time of a case, for ending what it started. */
+const graceMinutes = 3;
 
 interface Choice {
   readonly quick: boolean;
@@ -97,12 +103,18 @@ async function runCase(
   console.error(`${name}: ${summary}`);
   let unfinished: string | undefined;
   try {
-    await run({ quick, rounds, deadline, record, say });
+    await Promise.race([run({ quick, rounds, deadline, record, say }), overdue(minutes)]);
   } catch (error) {
     unfinished = error instanceof Error ? error.message : String(error);
     say(`not finished: ${unfinished}`);
   }
   return record.result(name, summary, (performance.now() - began) / 1000, unfinished);
+}
+
+/** A case that misses its deadline by minutes is stuck; the next one begins beside what it left. */
+async function overdue(minutes: number): Promise<never> {
+  await sleep((minutes + graceMinutes) * 60_000, undefined, { ref: false });
+  throw new Error(`it was stuck after ${minutes + graceMinutes} minutes`);
 }
 
 async function write(file: string | undefined, text: () => string): Promise<void> {
@@ -124,4 +136,7 @@ function conclusion(results: readonly CaseResult[]): number {
   return failed ? 1 : 0;
 }
 
-process.exitCode = await main();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(interruptedStatus));
+}
+process.exit(await main());

@@ -86,7 +86,7 @@ const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update' 
 const counted = /^apiserver_(request_total|response_sizes_sum)\{(.*)\} (\S+)$/;
 const label = /(\w+)="([^"]*)"/g;
 
-/** What a control plane itself counted, whoever asked. Bytes are those of answers; it does not count those of requests. */
+/** What a control plane itself counted, whoever asked. Bytes are those of answers to reads; it counts no others. */
 export async function requestsOfPlane(target: {
   readonly context: string;
   readonly plane: ControlPlane;

@@ -1,40 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Program } from '../harness/program.ts';
-import { syncContexts } from '../harness/stage.ts';
-import { ClusterProxy } from '../sandbox/network/cluster-proxy.ts';
-import type { ProxiedCluster } from '../sandbox/network/virtual-cluster.ts';
-import { type ControlPlane, type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
+import type { ClusterProxy } from '../sandbox/network/cluster-proxy.ts';
+import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { Copies, sourceName } from './copies.ts';
 import { inFlight } from './in-flight.ts';
 import type { Endpoint, Job, ReferenceTask } from './reference/task.ts';
 import { requestsOfPlane, Tally } from './tally.ts';
+import { benchNamespace, planes, prepareTargets, type Target, type WorldOptions } from './targets.ts';
 
-/** The namespace of all sources and copies, as the product sees it. */
-export const benchNamespace = 'bench-00000';
-const ownNamespace = 'context-syncer';
-/** Control planes that all target clusters are made of. */
-const planes = 2;
+/** The product's default; stated here, since no test framework should run beside the measurement. */
+const syncContexts = 'kubed.appscode.com/sync-contexts';
 const parallelWrites = 32;
+/** Until the observer has seen that deleted copies are gone. */
+const wipeMs = 60_000;
 const collection = `/api/v1/namespaces/${benchNamespace}/configmaps`;
-
-export interface WorldOptions {
-  /** How many target clusters. */
-  readonly clusters: number;
-  /** The first two control planes themselves, not through the proxy: for the shortest ways. */
-  readonly direct?: boolean;
-  /** Bytes of payload of each source. */
-  readonly payloadBytes?: number;
-}
-
-/** A target cluster as kubeconfig, reference and observer know it. */
-interface Target {
-  readonly context: string;
-  readonly plane: ControlPlane;
-  readonly endpoint: Endpoint;
-  /** The real name of `benchNamespace`. */
-  readonly namespace: string;
-}
 
 /** Control planes, the target clusters made of them, and the sources of one case. */
 export class World implements AsyncDisposable {
@@ -71,17 +51,14 @@ export class World implements AsyncDisposable {
   static async start(options: WorldOptions): Promise<World> {
     const sandbox = await startSandbox({ targets: planes });
     try {
-      const world = await prepare(sandbox, options);
+      const { proxy, targets } = await prepareTargets(sandbox, options);
+      const world = new World(sandbox, proxy, targets, options);
       await world.copies.start();
       return world;
     } catch (error) {
       await sandbox.stop();
       throw error;
     }
-  }
-
-  static of(sandbox: Sandbox, proxy: ClusterProxy, targets: readonly Target[], options: WorldOptions): World {
-    return new World(sandbox, proxy, targets, options);
   }
 
   /** `count` sources, each in `clusters` of the target clusters, which get equally many. */
@@ -122,7 +99,7 @@ export class World implements AsyncDisposable {
 
   /** Requests so far, of all clusters. Where the proxy does not see them, the control planes' own counts. */
   async tally(): Promise<Tally> {
-    const { requests } = await this.proxy.counts();
+    const requests = await this.proxy.counts();
     const direct = this.#direct ? await Promise.all(this.#targets.map(requestsOfPlane)) : [];
     return new Tally([...requests, ...direct.flat()]);
   }
@@ -142,10 +119,12 @@ export class World implements AsyncDisposable {
 
   /** Removes all copies, also those of the reference. No program may be running. */
   async wipeCopies(): Promise<void> {
+    this.copies.expect([], () => 0);
     await inFlight(parallelWrites, this.copies.existing(), ({ target, name }) => {
       const { plane, namespace } = targetOf(this.#targets, target);
       return plane.request('DELETE', `/api/v1/namespaces/${namespace}/configmaps/${name}`);
     });
+    await this.copies.reached(performance.now() + wipeMs, 'removal of all copies');
   }
 
   /** Starts the built program with its default settings, the kubeconfigs and free ports. */
@@ -172,6 +151,12 @@ export class World implements AsyncDisposable {
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const program = new Program(['controller', ...args], env);
     this.#programs.push(program);
+    // Also when the bench is interrupted: nothing else ends the program then.
+    process.once('exit', () => {
+      if (program.running) {
+        process.kill(program.pid, 'SIGKILL');
+      }
+    });
     return program;
   }
 
@@ -210,42 +195,4 @@ function targetOf(targets: readonly Target[], index: number): Target {
     throw new Error(`there is no target ${index}`);
   }
   return target;
-}
-
-async function prepare(sandbox: Sandbox, options: WorldOptions): Promise<World> {
-  const { source, targets } = sandbox;
-  const serving = await source.ca.serving({ dns: ['localhost'], ip: ['127.0.0.1'] });
-  const real = (index: number): string =>
-    options.direct === true ? benchNamespace : `bench-${String(index + 1).padStart(5, '0')}`;
-  const virtual = Array.from({ length: options.clusters }, (_, index): ProxiedCluster => {
-    return {
-      name: `context-${index + 1}`,
-      upstream: 1 + (index % planes),
-      namespace: { shown: benchNamespace, real: real(index) },
-    };
-  });
-  const proxy = await ClusterProxy.start({
-    ...serving,
-    upstreams: [source, ...targets],
-    clusters: [{ name: 'source', upstream: 0 }, ...virtual],
-  });
-  const made = virtual.map(({ name }, index): Target => {
-    const plane = targets[index % planes];
-    if (plane === undefined) {
-      throw new Error('the sandbox has too few targets');
-    }
-    const { url, caPem } =
-      options.direct === true ? plane : { url: `${proxy.url}/${name}`, caPem: source.caPem };
-    return {
-      context: name,
-      plane,
-      endpoint: { url, caPem, token: plane.adminToken },
-      namespace: real(index),
-    };
-  });
-  const create = (plane: ControlPlane, name: string): Promise<unknown> =>
-    plane.request('POST', '/api/v1/namespaces', { metadata: { name } });
-  await Promise.all([create(source, ownNamespace), create(source, benchNamespace)]);
-  await inFlight(parallelWrites, made, ({ plane, namespace }) => create(plane, namespace));
-  return World.of(sandbox, proxy, made, options);
 }

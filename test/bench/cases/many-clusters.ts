@@ -4,7 +4,8 @@ import { liveRound } from '../live.ts';
 import { referencePhase, runPhase, settleMs } from '../phase.ts';
 import type { Job } from '../reference/task.ts';
 import type { Comparison } from '../result.ts';
-import { benchNamespace, World } from '../world.ts';
+import { benchNamespace } from '../targets.ts';
+import { World } from '../world.ts';
 
 interface Variant {
   readonly clusters: number;
@@ -63,7 +64,7 @@ async function productRound(
   run.record.count('reads of sources', jobs.length, tally.sourceReads(benchNamespace));
   if (roundTripMs > 0) {
     const bar = `p50 <= ${roundTripMs + 10} ms`;
-    await liveRound({ world, run, jobs, side: 'product', bar, addedMs: roundTripMs / 2 });
+    await liveRound({ world, run, jobs, side: 'product', pid: program.pid, bar, addedMs: roundTripMs / 2 });
   }
   await program.stop();
 }

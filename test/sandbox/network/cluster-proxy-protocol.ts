@@ -29,12 +29,6 @@ export interface RequestCount {
   readonly bytes: number;
 }
 
-export interface ProxyCounts {
-  readonly requests: readonly RequestCount[];
-  /** Seconds of CPU time that the proxy has used since it started. */
-  readonly cpuSeconds: number;
-}
-
 export type ClusterProxyRequest =
   | { readonly id: number; readonly do: 'start'; readonly config: ClusterProxyConfig }
   | {
@@ -49,5 +43,5 @@ export type ClusterProxyRequest =
 
 export type ClusterProxyAnswer =
   | { readonly id: number; readonly port: number }
-  | { readonly id: number; readonly counts: ProxyCounts }
+  | { readonly id: number; readonly counts: readonly RequestCount[] }
   | { readonly id: number };

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
+import { AnswerHandler, type PassedRequest } from './cluster-proxy-answer.ts';
 import type { ClusterMode, ClusterProxyConfig, RequestCount } from './cluster-proxy-protocol.ts';
 import { type Gate, OrderedSteps } from './relay.ts';
 import { type RequestKind, requestKind } from './request-kind.ts';
@@ -23,11 +24,6 @@ interface Upstream {
   readonly requests: Pool;
   readonly watches: Pool;
 }
-
-const passedOn = ['content-type', 'content-length', 'retry-after', 'warning'];
-
-/** Chunks of at most 64 KiB that are held back for one answer. */
-const maxHeldChunks = 1000;
 
 /** Passes requests on to control planes, under the names that they have there, and counts them. */
 export class ProxyServer {
@@ -134,89 +130,12 @@ export class ProxyServer {
   }
 }
 
-interface Passed {
+interface Passed extends PassedRequest {
   readonly cluster: Cluster;
   readonly method: string;
   readonly path: string;
   readonly body: Buffer;
   readonly counter: Counter;
-  readonly watch: boolean;
-}
-
-/** Passes an answer on as it arrives. */
-class AnswerHandler implements Dispatcher.DispatchHandler {
-  readonly #response: ServerResponse;
-  readonly #steps: OrderedSteps;
-  readonly #passed: Passed;
-  readonly #names: NameReplacer | undefined;
-
-  constructor(
-    response: ServerResponse,
-    steps: OrderedSteps,
-    passed: Passed,
-    names: NamespaceNames | undefined,
-  ) {
-    this.#response = response;
-    this.#steps = steps;
-    this.#passed = passed;
-    this.#names = names === undefined ? undefined : new NameReplacer(names.real, names.shown);
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    const gone = (): void => {
-      if (!this.#response.writableFinished) {
-        controller.abort(new Error('the client has gone'));
-      }
-    };
-    if (this.#response.destroyed) {
-      gone();
-    } else {
-      this.#response.once('close', gone);
-    }
-  }
-
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
-  ): void {
-    this.#passed.counter.failures += status >= 400 ? 1 : 0;
-    const kept = passedOn.flatMap((name) => {
-      const value = headers[name];
-      return value === undefined ? [] : [[name, value] as const];
-    });
-    this.#steps.add(() => {
-      this.#response.writeHead(status, Object.fromEntries(kept));
-      if (this.#passed.watch) {
-        this.#response.flushHeaders();
-      }
-    });
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#passed.counter.bytes += chunk.length;
-    const shown = this.#names?.push(chunk) ?? chunk;
-    this.#steps.add(() => {
-      if (!this.#response.destroyed && !this.#response.write(shown)) {
-        controller.pause();
-        this.#response.once('drain', () => controller.resume());
-      } else if (controller.paused) {
-        controller.resume();
-      }
-    });
-    if (this.#steps.waiting > maxHeldChunks) {
-      controller.pause();
-    }
-  }
-
-  onResponseEnd(): void {
-    const rest = this.#names?.end();
-    this.#steps.add(() => this.#response.end(rest));
-  }
-
-  onResponseError(): void {
-    this.#steps.add(() => this.#response.destroy());
-  }
 }
 
 function clusterOf(spec: ProxiedCluster): Cluster {

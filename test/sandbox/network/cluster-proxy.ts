@@ -6,10 +6,10 @@ import type {
   ClusterProxyAnswer,
   ClusterProxyConfig,
   ClusterProxyRequest,
-  ProxyCounts,
+  RequestCount,
 } from './cluster-proxy-protocol.ts';
 
-export type { ClusterMode, ProxyCounts, RequestCount } from './cluster-proxy-protocol.ts';
+export type { ClusterMode, RequestCount } from './cluster-proxy-protocol.ts';
 
 const processFile = fileURLToPath(new URL('./cluster-proxy-process.ts', import.meta.url));
 
@@ -53,7 +53,7 @@ export class ClusterProxy implements AsyncDisposable {
   }
 
   /** All requests since the start; watches are counted when they begin. */
-  async counts(): Promise<ProxyCounts> {
+  async counts(): Promise<readonly RequestCount[]> {
     const answer = await this.#link.ask({ do: 'count' });
     if (!('counts' in answer)) {
       throw new Error('the cluster proxy did not count');
