@@ -12,6 +12,7 @@ import { parseTargetKey, type TargetKey } from './claims/target-ref.ts';
 import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
 import type { SourceCluster } from './copy/origin.ts';
+import { OriginPool } from './copy/origin-pool.ts';
 import type { DeletionGuards } from './guard/deletion-guards.ts';
 import type { KeptState } from './kept/kept-state.ts';
 import { Lane } from './lane/lane.ts';
@@ -72,6 +73,7 @@ export class Engine {
   readonly sources: SourceIndex;
   readonly #options: EngineOptions;
   readonly #claims: Claims;
+  readonly #origins = new OriginPool();
   readonly #scheduler: Scheduler;
   readonly #verification: Verification;
   readonly #reader: SourceReader;
@@ -255,7 +257,7 @@ export class Engine {
     const lane = new Lane({
       ...this.#options,
       cluster,
-      reading: { keys, stampKey, cluster: source.cluster },
+      reading: { keys, stampKey, cluster: source.cluster, origins: this.#origins },
       scheduler: this.#scheduler,
       verification: this.#verification,
       guard: guards.of(cluster),

@@ -1,14 +1,17 @@
-import type { Origin } from '../copy/origin.ts';
+import type { CopyRecord, RecordedOrigin } from '../copy/copy-record.ts';
 import type { SourceRecord } from '../source/source-record.ts';
 import type { Claim } from './claim.ts';
+
+/** The copy that exists: which source and context made it. */
+type Incumbent = Pick<CopyRecord, 'origin' | 'context'>;
 
 /**
  * Which of several claims on one target object is served: the incumbent's while it still asks, else the oldest
  * source's (by creation, then by uid, so that every replica chooses alike). Among claims of one source, the context
  * that made the copy stays.
  */
-export function chooseWinner(claims: readonly Claim[], standing: Origin | undefined): Claim | undefined {
-  const incumbents = claims.filter(({ source }) => standing !== undefined && isSource(source, standing));
+export function chooseWinner(claims: readonly Claim[], standing: Incumbent | undefined): Claim | undefined {
+  const incumbents = claims.filter(({ source }) => isSource(source, standing?.origin));
   const candidates = incumbents.length > 0 ? incumbents : claims;
   return candidates.toSorted(
     (left, right) =>
@@ -20,14 +23,12 @@ export function chooseWinner(claims: readonly Claim[], standing: Origin | undefi
 }
 
 /** The same object by name: a source that was deleted and made again is still the one that asks. */
-function isSource(source: SourceRecord, origin: Origin): boolean {
-  return source.namespace === origin.namespace && source.name === origin.name;
+function isSource(source: SourceRecord, origin: RecordedOrigin | undefined): boolean {
+  return source.namespace === origin?.namespace && source.name === origin.name;
 }
 
-function preference(claim: Claim, standing: Origin | undefined): number {
-  return standing !== undefined && isSource(claim.source, standing) && claim.context === standing.context
-    ? 0
-    : 1;
+function preference(claim: Claim, standing: Incumbent | undefined): number {
+  return isSource(claim.source, standing?.origin) && claim.context === standing?.context ? 0 : 1;
 }
 
 function compare(left: string, right: string): number {

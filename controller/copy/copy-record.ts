@@ -10,6 +10,7 @@ import {
   parseOrigin,
   type SourceCluster,
 } from './origin.ts';
+import type { OriginPool } from './origin-pool.ts';
 
 /** Labels, annotations and the like that neither the source nor we put on a copy. They are left as they are. */
 export interface Additions {
@@ -19,14 +20,22 @@ export interface Additions {
   readonly ownerReferences: readonly unknown[];
 }
 
+/** What is remembered of an origin. It is the same for all copies of a version of a source, which share one object. */
+export type RecordedOrigin = Pick<Origin, 'namespace' | 'name' | 'uid' | 'resourceVersion' | 'stamp'>;
+
 /**
- * What is remembered of an object on a target: identity and verdicts, no payload.
+ * What is remembered of an object on a target: identity and verdicts, no payload. There is one for every copy, so its
+ * size counts.
  */
 export interface CopyRecord {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly ownership: Ownership;
-  readonly origin: Origin | undefined;
+  readonly origin: RecordedOrigin | undefined;
+  /** The context through which it was made. */
+  readonly context: string | undefined;
+  /** Its origin records this place as its own. Copies of 0.1 and of Kubed record none. */
+  readonly placed: boolean;
   /** Our labels are on it with their right values. */
   readonly labelled: boolean;
   /** Stamp of its content (see `contentStamp`); undefined while only metadata was seen. */
@@ -46,15 +55,16 @@ export interface CopyReading {
   readonly keys: Keys;
   readonly cluster: SourceCluster;
   readonly stampKey: Buffer;
+  readonly origins: OriginPool;
 }
 
 /** The record of an object that was read whole. */
 export function recordOfObject(kind: SyncedKind, object: PayloadObject, reading: CopyReading): CopyRecord {
   const given = parseOrigin(object.metadata.annotations?.[reading.keys.origin]) ?? {};
-  return {
-    ...recordOfMetadata(object.metadata, reading),
-    stamp: contentStamp(reading.stampKey, contentOfCopy(kind, object, given)),
-  };
+  const record = recordOfMetadata(object.metadata, reading);
+  const stamp = contentStamp(reading.stampKey, contentOfCopy(kind, object, given));
+  // An equal text of its own would take its place in memory once more.
+  return { ...record, stamp: stamp === record.origin?.stamp ? record.origin.stamp : stamp };
 }
 
 /** True when what stands there is what the origin says was given, so that it need not be compared with the source. */
@@ -63,14 +73,16 @@ export function isIntact(record: CopyRecord): boolean {
 }
 
 /** The record of an object of which only metadata was seen. */
-export function recordOfMetadata(meta: ObjectMeta, { keys, cluster }: CopyReading): CopyRecord {
+export function recordOfMetadata(meta: ObjectMeta, { keys, cluster, origins }: CopyReading): CopyRecord {
   const origin = parseOrigin(meta.annotations?.[keys.origin]);
   const ownership = ownershipOf(meta, origin, keys, cluster);
   return {
     uid: meta.uid ?? '',
     resourceVersion: meta.resourceVersion ?? '',
     ownership,
-    origin: origin === undefined ? undefined : withoutGivenNames(origin),
+    origin: origin === undefined ? undefined : origins.share(origin),
+    context: origin?.context === undefined ? undefined : origins.name(origin.context),
+    placed: origin?.copy !== undefined,
     labelled: origin !== undefined && hasOriginLabels(meta, origin, keys, cluster),
     stamp: undefined,
     unverified: false,
@@ -78,11 +90,6 @@ export function recordOfMetadata(meta: ObjectMeta, { keys, cluster }: CopyReadin
     terminating: meta.deletionTimestamp !== undefined,
     additions: ownership === 'foreign' ? undefined : additionsOf(meta, origin, ownership, keys),
   };
-}
-
-/** The names that the source gave are needed to tell additions and content apart, and not remembered. */
-function withoutGivenNames({ labels: _labels, annotations: _annotations, ...origin }: Origin): Origin {
-  return origin;
 }
 
 function hasOriginLabels(meta: ObjectMeta, origin: Origin, keys: Keys, cluster: SourceCluster): boolean {

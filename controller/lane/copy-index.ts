@@ -1,6 +1,6 @@
 import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
 import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
-import { type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
+import { parseTargetKey, type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
 import {
   type CopyReading,
   type CopyRecord,
@@ -11,7 +11,8 @@ import {
 import type { Standing } from '../reconcile/facts.ts';
 import { type SourceKey, sourceKey } from '../source/source-record.ts';
 
-interface Entry {
+/** A copy and its place. */
+export interface ListedCopy {
   readonly target: TargetRef;
   readonly record: CopyRecord;
 }
@@ -22,9 +23,9 @@ interface Entry {
  */
 export class CopyIndex {
   readonly #reading: CopyReading;
-  readonly #entries = new Map<TargetKey, Entry>();
-  /** The same copies by the source that their origin names. */
-  readonly #bySource = new Map<SourceKey, Set<TargetKey>>();
+  readonly #records = new Map<TargetKey, CopyRecord>();
+  /** Copies in another namespace than their source's, by source. All others have the key of their source. */
+  readonly #displaced = new Map<SourceKey, Set<TargetKey>>();
   readonly #covered = new Map<SyncedKindName, Set<string | undefined>>();
   readonly #requests = new Map<TargetKey, RequestUnderWay>();
 
@@ -33,16 +34,13 @@ export class CopyIndex {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#records.size;
   }
 
   /** What is known to stand under a name. */
   standing(target: TargetRef): Standing {
-    const entry = this.#entries.get(targetKey(target));
-    if (entry !== undefined) {
-      return entry.record;
-    }
-    return this.isCovered(target.kind, target.namespace) ? 'absent' : 'unlisted';
+    const absence = this.isCovered(target.kind, target.namespace) ? 'absent' : 'unlisted';
+    return this.#records.get(targetKey(target)) ?? absence;
   }
 
   /** True once a list of this kind was finished. */
@@ -58,29 +56,32 @@ export class CopyIndex {
 
   /** The copies of a kind. */
   *targets(kind: SyncedKindName): Iterable<TargetRef> {
-    for (const { target } of this.#entries.values()) {
-      if (target.kind === kind) {
-        yield target;
+    for (const key of this.#records.keys()) {
+      if (isOfKind(key, kind)) {
+        yield parseTargetKey(key);
       }
     }
   }
 
   /** The copies whose origin names this source, wherever they stand. */
   *targetsOf(source: SourceKey): Iterable<TargetRef> {
-    for (const key of this.#bySource.get(source) ?? []) {
-      const entry = this.#entries.get(key);
-      if (entry !== undefined) {
-        yield entry.target;
-      }
+    const inPlace = this.#records.get(source);
+    if (inPlace !== undefined && sourceOf(source, inPlace) === source) {
+      yield parseTargetKey(source);
+    }
+    for (const key of this.#displaced.get(source) ?? []) {
+      yield parseTargetKey(key);
     }
   }
 
-  *entries(): Iterable<Entry> {
-    yield* this.#entries.values();
+  *copies(): Iterable<ListedCopy> {
+    for (const [key, record] of this.#records) {
+      yield { target: parseTargetKey(key), record };
+    }
   }
 
   /** The record of an object of which metadata was listed, or undefined when it is nobody's whom we care about. */
-  project(kind: SyncedKindName, { metadata }: KubeObject, unverified = false): Entry | undefined {
+  project(kind: SyncedKindName, { metadata }: KubeObject, unverified = false): ListedCopy | undefined {
     const { namespace, name } = metadata;
     if (namespace === undefined) {
       return undefined;
@@ -101,7 +102,7 @@ export class CopyIndex {
       return undefined;
     }
     const target = { kind, namespace, name };
-    const known = this.#entries.get(targetKey(target))?.record;
+    const known = this.#records.get(targetKey(target));
     if (known?.unverified !== true || known.uid !== uid || known.resourceVersion !== resourceVersion) {
       return undefined;
     }
@@ -110,11 +111,11 @@ export class CopyIndex {
 
   /** Gives up on reading the rest of a scope in the background; yields the targets that have to be read one by one. */
   unverified(kind: SyncedKindName, namespace: string | undefined): readonly TargetRef[] {
-    const left = [...this.#entries.values()].filter(
+    const left = [...this.copies()].filter(
       ({ target, record }) => record.unverified && isIn(target, kind, namespace),
     );
     for (const { target, record } of left) {
-      this.#set(targetKey(target), { target, record: { ...record, unverified: false } });
+      this.#set(targetKey(target), { ...record, unverified: false });
     }
     return left.map(({ target }) => target);
   }
@@ -127,7 +128,7 @@ export class CopyIndex {
   replace(
     kind: SyncedKindName,
     namespace: string | undefined,
-    listed: readonly Entry[],
+    listed: readonly ListedCopy[],
     resourceVersion: string,
   ): readonly TargetRef[] {
     for (const request of this.#requests.values()) {
@@ -135,35 +136,35 @@ export class CopyIndex {
         request.sawEvent(resourceVersion);
       }
     }
-    const before = new Map<TargetKey, Entry>();
-    for (const [key, entry] of this.#entries) {
-      if (isIn(entry.target, kind, namespace)) {
-        before.set(key, entry);
+    const before = new Map<TargetKey, CopyRecord>();
+    for (const [key, record] of this.#records) {
+      if (isIn(parseTargetKey(key), kind, namespace)) {
+        before.set(key, record);
         this.#delete(key);
       }
     }
     const scopes = this.#covered.get(kind) ?? new Set();
     this.#covered.set(kind, scopes.add(namespace));
     const changed: TargetRef[] = [];
-    for (const entry of listed) {
-      const key = targetKey(entry.target);
+    for (const { target, record } of listed) {
+      const key = targetKey(target);
       const known = before.get(key);
       before.delete(key);
-      if (known !== undefined && isSameVersion(known.record, entry.record)) {
+      if (known !== undefined && isSameVersion(known, record)) {
         this.#set(key, known);
         continue;
       }
-      this.#set(key, entry);
-      changed.push(entry.target);
+      this.#set(key, record);
+      changed.push(target);
     }
-    return [...changed, ...[...before.values()].map(({ target }) => target)];
+    return [...changed, ...[...before.keys()].map(parseTargetKey)];
   }
 
   /** Forgets that a scope was listed, and all that was known of it: unknown is not absent. */
   uncover(kind: SyncedKindName, namespace: string | undefined): void {
     this.#covered.get(kind)?.delete(namespace);
-    for (const [key, { target }] of this.#entries) {
-      if (target.kind === kind && !this.isCovered(kind, target.namespace)) {
+    for (const key of this.#records.keys()) {
+      if (isOfKind(key, kind) && !this.isCovered(kind, parseTargetKey(key).namespace)) {
         this.#delete(key);
       }
     }
@@ -184,24 +185,24 @@ export class CopyIndex {
     const target = { kind, namespace, name };
     const key = targetKey(target);
     this.#requests.get(key)?.sawEvent(resourceVersion);
-    const known = this.#entries.get(key);
-    if (known !== undefined && !isNewer(resourceVersion, known.record.resourceVersion)) {
+    const known = this.#records.get(key);
+    if (known !== undefined && !isNewer(resourceVersion, known.resourceVersion)) {
       // A delete carries the version of the deletion: an older one is about a predecessor of this name.
       return undefined;
     }
     if (event.type === 'DELETED') {
-      if (known !== undefined && known.record.uid !== uid) {
+      if (known !== undefined && known.uid !== uid) {
         return undefined;
       }
       this.#delete(key);
       return target;
     }
-    const entry = this.project(kind, event.object);
-    if (entry === undefined) {
+    const copy = this.project(kind, event.object);
+    if (copy === undefined) {
       this.#delete(key);
       return target;
     }
-    this.#set(key, entry);
+    this.#set(key, copy.record);
     return target;
   }
 
@@ -216,7 +217,7 @@ export class CopyIndex {
   ): Promise<CopyRecord | 'absent'> {
     const key = targetKey(target);
     const underWay = new RequestUnderWay(target);
-    const before = this.#entries.get(key)?.record.uid;
+    const before = this.#records.get(key)?.uid;
     this.#requests.set(key, underWay);
     try {
       const object = await request();
@@ -233,23 +234,24 @@ export class CopyIndex {
   /** The copy was found equal to its source at this version. Dropped where the copy is no longer the one that was compared. */
   noteInSync(target: TargetRef, { uid, resourceVersion }: CopyRecord, sourceVersion: string): void {
     const key = targetKey(target);
-    const entry = this.#entries.get(key);
-    if (entry?.record.uid === uid && entry.record.resourceVersion === resourceVersion) {
-      this.#set(key, { target, record: { ...entry.record, inSyncWith: sourceVersion } });
+    const known = this.#records.get(key);
+    if (known?.uid === uid && known.resourceVersion === resourceVersion) {
+      this.#set(key, { ...known, inSyncWith: sourceVersion });
     }
   }
 
   /** Takes an object that was read whole, or written, while `request` was under way; yields its record. */
   learn(target: TargetRef, object: PayloadObject, request?: RequestUnderWay): CopyRecord {
     const record = recordOfObject(syncedKind(target.kind), object, this.#reading);
-    const known = this.#entries.get(targetKey(target))?.record.resourceVersion ?? request?.newest;
+    const key = targetKey(target);
+    const known = this.#records.get(key)?.resourceVersion ?? request?.newest;
     if (Number(known) > Number(record.resourceVersion)) {
       return record;
     }
     if (record.ownership === 'foreign') {
-      this.#delete(targetKey(target));
+      this.#delete(key);
     } else {
-      this.#set(targetKey(target), { target, record });
+      this.#set(key, record);
     }
     return record;
   }
@@ -260,30 +262,30 @@ export class CopyIndex {
    */
   forget(target: TargetRef, uid: string | undefined): void {
     const key = targetKey(target);
-    if (this.#entries.get(key)?.record.uid === uid) {
+    if (this.#records.get(key)?.uid === uid) {
       this.#delete(key);
     }
   }
 
-  #set(key: TargetKey, entry: Entry): void {
+  #set(key: TargetKey, record: CopyRecord): void {
     this.#delete(key);
-    this.#entries.set(key, entry);
-    const source = sourceOf(entry);
-    if (source !== undefined) {
-      const keys = this.#bySource.get(source) ?? new Set();
-      this.#bySource.set(source, keys.add(key));
+    this.#records.set(key, record);
+    const source = sourceOf(key, record);
+    if (source !== undefined && source !== key) {
+      const keys = this.#displaced.get(source) ?? new Set();
+      this.#displaced.set(source, keys.add(key));
     }
   }
 
   #delete(key: TargetKey): void {
-    const entry = this.#entries.get(key);
-    this.#entries.delete(key);
-    const source = entry === undefined ? undefined : sourceOf(entry);
-    if (source !== undefined) {
-      const keys = this.#bySource.get(source);
+    const record = this.#records.get(key);
+    this.#records.delete(key);
+    const source = record === undefined ? undefined : sourceOf(key, record);
+    if (source !== undefined && source !== key) {
+      const keys = this.#displaced.get(source);
       keys?.delete(key);
       if (keys?.size === 0) {
-        this.#bySource.delete(source);
+        this.#displaced.delete(source);
       }
     }
   }
@@ -310,11 +312,13 @@ function isIn(target: TargetRef, kind: SyncedKindName, namespace: string | undef
   return target.kind === kind && (namespace === undefined || target.namespace === namespace);
 }
 
-function sourceOf({ target, record }: Entry): SourceKey | undefined {
-  const { origin } = record;
-  return origin === undefined
-    ? undefined
-    : sourceKey({ kind: target.kind, namespace: origin.namespace, name: origin.name });
+function isOfKind(key: TargetKey, kind: SyncedKindName): boolean {
+  return key.startsWith(`${kind}/`);
+}
+
+/** The source that the origin of a copy names; its key has the form of the copy's. */
+function sourceOf(key: TargetKey, { origin }: CopyRecord): SourceKey | undefined {
+  return origin === undefined ? undefined : sourceKey({ ...parseTargetKey(key), ...origin });
 }
 
 function isSameVersion(left: CopyRecord, right: CopyRecord): boolean {

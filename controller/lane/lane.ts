@@ -270,7 +270,7 @@ export class Lane implements ScheduledLane {
 
   #listed(kind: SyncedKindName, first: boolean): void {
     if (first) {
-      for (const { record } of this.index.entries()) {
+      for (const { record } of this.index.copies()) {
         if (record.ownership === 'ours') {
           this.#options.noteRecordedVersion(record.origin?.resourceVersion ?? '');
         }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { EventRecorder } from '../../shared/kube/event-recorder.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
-import type { Origin } from '../copy/origin.ts';
+import type { RecordedOrigin } from '../copy/copy-record.ts';
 import { type SourceKey, sourceKey } from '../source/source-record.ts';
 
 /** One Event a source and hour: a mass deletion holds back thousands, and each is looked at again and again. */
@@ -25,7 +25,7 @@ export class HeldDeletions {
   }
 
   /** A copy with this origin is held back by the trip of this name. The source may no longer exist. */
-  report(kind: SyncedKindName, { namespace, name, uid }: Origin, trip: string): void {
+  report(kind: SyncedKindName, { namespace, name, uid }: RecordedOrigin, trip: string): void {
     const { events, clock } = this.#options;
     const key = sourceKey({ kind, namespace, name });
     const toldAt = this.#toldAt.get(key);

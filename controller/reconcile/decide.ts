@@ -48,7 +48,7 @@ export function decide(facts: Facts): Decision {
 
 /** The claim that is served, given what stands there. */
 export function winnerOf({ claims, standing }: Pick<Facts, 'claims' | 'standing'>): Claim | undefined {
-  return chooseWinner(claims, originOf(standing));
+  return chooseWinner(claims, incumbentOf(standing));
 }
 
 function decideUnclaimed(facts: Facts, standing: 'absent' | CopyRecord): Decision {
@@ -185,8 +185,8 @@ function isMarkedFor(standing: CopyRecord, claim: Claim): boolean {
     standing.labelled &&
     isOriginOf(standing, claim) &&
     standing.origin?.uid === claim.source.uid &&
-    standing.origin.copy !== undefined &&
-    standing.origin.context === claim.context
+    standing.placed &&
+    standing.context === claim.context
   );
 }
 
@@ -214,7 +214,7 @@ function releaseOf({ release }: Facts, { uid, resourceVersion }: CopyRecord): Re
   return release?.uid === uid && release.resourceVersion === resourceVersion ? release.release : undefined;
 }
 
-function originOf(standing: Standing): CopyRecord['origin'] {
+function incumbentOf(standing: Standing): CopyRecord | undefined {
   // An unowned object's origin is somebody's claim about itself and chooses no winner.
-  return typeof standing === 'string' || standing.ownership === 'foreign' ? undefined : standing.origin;
+  return typeof standing === 'string' || standing.ownership === 'foreign' ? undefined : standing;
 }

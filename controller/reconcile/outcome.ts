@@ -1,5 +1,5 @@
 import type { Claim } from '../claims/claim.ts';
-import type { Origin } from '../copy/origin.ts';
+import type { RecordedOrigin } from '../copy/copy-record.ts';
 
 /** Why a copy is as it is. Reasons are documented names: they appear in Events, metrics and logs. */
 export type LeaveReason =
@@ -47,7 +47,7 @@ export type Outcome =
       readonly reason: WaitReason;
       readonly retryAfterMs?: number;
       /** The deletion that the mass-deletion guard holds back: the copy's origin, and the name of the trip. */
-      readonly held?: { readonly origin: Origin; readonly trip: string };
+      readonly held?: { readonly origin: RecordedOrigin; readonly trip: string };
     }
   | { readonly kind: 'failed'; readonly error: unknown };
 

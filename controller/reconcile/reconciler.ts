@@ -144,7 +144,7 @@ export class Reconciler {
     const { origin } = standing;
     const live = await sources.readLive(target.kind, origin.namespace, origin.name);
     const { uid, resourceVersion } = standing;
-    return { uid, resourceVersion, release: releaseOf(target, cluster, origin, live, circumstances()) };
+    return { uid, resourceVersion, release: releaseOf(target, cluster, standing, live, circumstances()) };
   }
 
   async #write(decision: WriteDecision, target: TargetRef): Promise<Step> {
@@ -178,8 +178,8 @@ export class Reconciler {
 
   async #delete(decision: DeleteDecision, target: TargetRef): Promise<Step> {
     const { guard, linksFor, wasWitnessed, contention } = this.#options;
-    const { origin } = decision.standing;
-    const links = linksFor(target, origin?.context);
+    const { origin, context } = decision.standing;
+    const links = linksFor(target, context);
     if (links.length === 0) {
       return { outcome: { kind: 'waiting', reason: 'TargetUnreachable' } };
     }

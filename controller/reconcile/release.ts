@@ -3,7 +3,7 @@ import type { Circumstances } from '../../shared/rules/subject.ts';
 import { targetOf } from '../claims/claim.ts';
 import { resolve } from '../claims/resolve.ts';
 import { type TargetRef, targetKey } from '../claims/target-ref.ts';
-import type { Origin } from '../copy/origin.ts';
+import type { CopyRecord } from '../copy/copy-record.ts';
 import { sourceRecordOf } from '../source/source-record.ts';
 import type { Release } from './facts.ts';
 
@@ -22,11 +22,11 @@ import type { Release } from './facts.ts';
 export function releaseOf(
   target: TargetRef,
   cluster: string,
-  origin: Origin,
+  { origin, context, placed }: Pick<CopyRecord, 'origin' | 'context' | 'placed'>,
   live: KubeObject | undefined,
   circumstances: Circumstances,
 ): Release {
-  if (origin.copy === undefined && !isPlaceOfCopies(target, cluster, origin, circumstances)) {
+  if (!placed && !isPlaceOfCopies(target, cluster, origin?.namespace, circumstances)) {
     return { released: false, reason: 'PlaceUnrecorded' };
   }
   if (live === undefined) {
@@ -46,10 +46,10 @@ export function releaseOf(
   if (violations.length > 0) {
     return { released: false, reason: 'ListInvalid' };
   }
-  if (unidentified.some((context) => (context.settling || context.cluster === cluster) && isAbout(context))) {
+  if (unidentified.some((other) => (other.settling || other.cluster === cluster) && isAbout(other))) {
     return { released: false, reason: 'ContextUnidentified' };
   }
-  if (origin.context === undefined || names.includes(origin.context)) {
+  if (context === undefined || names.includes(context)) {
     return { released: false, reason: 'ContextMoved' };
   }
   return { released: true, reason: 'ContextDelisted' };
@@ -58,11 +58,11 @@ export function releaseOf(
 function isPlaceOfCopies(
   { namespace }: TargetRef,
   cluster: string,
-  origin: Origin,
+  sourceNamespace: string | undefined,
   { catalog }: Circumstances,
 ): boolean {
   return (
-    namespace === origin.namespace ||
+    namespace === sourceNamespace ||
     [...catalog.contexts.values()].some(
       (context) => context.cluster === cluster && context.namespace === namespace,
     )

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import type { Claim } from '../../../controller/claims/claim.ts';
 import type { CopyReading } from '../../../controller/copy/copy-record.ts';
 import type { SourceCluster } from '../../../controller/copy/origin.ts';
+import { OriginPool } from '../../../controller/copy/origin-pool.ts';
 import type { SourceRecord } from '../../../controller/source/source-record.ts';
 import type { Catalog, CatalogContext } from '../../../shared/catalog/catalog.ts';
 import { keysOf } from '../../../shared/keys.ts';
@@ -13,7 +14,7 @@ import { type SyncedKindName, syncedKind } from '../../../shared/synced-kind.ts'
 export const keys = keysOf('kubed.appscode.com');
 export const cluster: SourceCluster = { uid: 'uid-of-source-cluster', name: 'hub' };
 export const stampKey = Buffer.from('0123456789abcdef0123456789abcdef');
-export const reading: CopyReading = { keys, cluster, stampKey };
+export const reading: CopyReading = { keys, cluster, stampKey, origins: new OriginPool() };
 export const ownNamespace = 'context-syncer';
 
 export const kindNames: fc.Arbitrary<SyncedKindName> = fc.constantFrom('ConfigMap', 'Secret');

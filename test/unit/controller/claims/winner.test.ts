@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../../../controller/claims/claim.ts';
 import { chooseWinner } from '../../../../controller/claims/winner.ts';
-import type { Origin } from '../../../../controller/copy/origin.ts';
+import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
 import { aSource } from '../arbitraries.ts';
 
 const target = { kind: 'ConfigMap', namespace: 'team', name: 'omni' } as const;
@@ -13,9 +13,8 @@ function aClaim(namespace: string, createdOn: string, context = 'c1'): Claim {
   return { source, context, cluster: 'cluster-1', target, creation: 'allowed' };
 }
 
-function originOf(namespace: string, context?: string): Origin {
-  const origin = { namespace, name: 'omni', uid: 'uid', resourceVersion: '1' };
-  return context === undefined ? origin : { ...origin, context };
+function incumbent(namespace: string, context?: string): Pick<CopyRecord, 'origin' | 'context'> {
+  return { origin: { namespace, name: 'omni', uid: 'uid', resourceVersion: '1' }, context };
 }
 
 const claims = fc.uniqueArray(
@@ -32,7 +31,7 @@ const claims = fc.uniqueArray(
 const standing = fc.option(
   fc
     .record({ namespace: fc.constantFrom('a', 'b', 'x'), context: fc.constantFrom('c1', 'c2', 'c3') })
-    .map(({ namespace, context }) => originOf(namespace, context)),
+    .map(({ namespace, context }) => incumbent(namespace, context)),
   { nil: undefined },
 );
 
@@ -55,7 +54,7 @@ describe('the claim that is served', () => {
     fc.assert(
       fc.property(claims, standing, (given, origin) => {
         const winner = chooseWinner(given, origin);
-        const incumbents = given.filter(({ source }) => source.namespace === origin?.namespace);
+        const incumbents = given.filter(({ source }) => source.namespace === origin?.origin?.namespace);
         const pool = incumbents.length > 0 ? incumbents : given;
         expect(winner === undefined).toBe(given.length === 0);
         if (winner === undefined) {
@@ -76,14 +75,14 @@ describe('the claim that is served', () => {
   it('stays with an incumbent that was deleted and made again', () => {
     const young = aClaim('young', '2026-06-01');
     const old = aClaim('old', '2026-01-01');
-    expect(chooseWinner([young, old], originOf('young'))).toBe(young);
+    expect(chooseWinner([young, old], incumbent('young'))).toBe(young);
     expect(chooseWinner([young, old], undefined)).toBe(old);
-    expect(chooseWinner([young, old], originOf('gone'))).toBe(old);
+    expect(chooseWinner([young, old], incumbent('gone'))).toBe(old);
   });
 
   it('stays with the context that made the copy', () => {
     const [first, second] = [aClaim('a', '2026-01-01', 'c1'), aClaim('a', '2026-01-01', 'c2')];
-    expect(chooseWinner([first, second], originOf('a', 'c2'))).toBe(second);
-    expect(chooseWinner([first, second], originOf('a', 'c9'))).toBe(first);
+    expect(chooseWinner([first, second], incumbent('a', 'c2'))).toBe(second);
+    expect(chooseWinner([first, second], incumbent('a', 'c9'))).toBe(first);
   });
 });

@@ -69,7 +69,11 @@ describe('a copy as built', () => {
           additions: undefined,
         });
         expect(isIntact(record)).toBe(true);
-        expect(record.origin).toMatchObject({ name: 'omni', uid: 'uid-omni', context: 'c1' });
+        expect(record).toMatchObject({
+          origin: { name: 'omni', uid: 'uid-omni' },
+          context: 'c1',
+          placed: true,
+        });
       }),
     );
   });

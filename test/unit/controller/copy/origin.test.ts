@@ -58,7 +58,7 @@ describe('the origin annotation', () => {
 
   it('is never a reason to fail, whatever stands there', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), fc.jsonValue().map(String)), (text) => {
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         const origin = parseOrigin(text);
         expect(origin === undefined || (origin.namespace !== '' && origin.name !== '')).toBe(true);
       }),

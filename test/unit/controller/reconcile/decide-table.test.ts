@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
 import { type Decision, decide } from '../../../../controller/reconcile/decide.ts';
 import type { Facts, Release, SourceReading } from '../../../../controller/reconcile/facts.ts';
-import { aClaim, aSource, cluster } from '../arbitraries.ts';
+import { aClaim, aSource } from '../arbitraries.ts';
 
 /** The source `demo/omni` at version 10, which asks for its copy through context c1. */
 const source = aSource({ resourceVersion: '10' });
@@ -13,10 +13,7 @@ const origin = {
   name: 'omni',
   uid: source.uid,
   resourceVersion: '10',
-  clusterUID: cluster.uid,
-  context: 'c1',
   stamp: 'stamp-10',
-  copy: { namespace: 'demo', name: 'omni' },
 };
 
 /** Its copy as we wrote it: labelled, content read, given version 10. */
@@ -25,6 +22,8 @@ const copy: CopyRecord = {
   resourceVersion: '500',
   ownership: 'ours',
   origin,
+  context: 'c1',
+  placed: true,
   labelled: true,
   stamp: 'stamp-10',
   unverified: false,

@@ -11,7 +11,7 @@ import type {
   SourceReading,
   Standing,
 } from '../../../../controller/reconcile/facts.ts';
-import { aSource, cluster, versions } from '../arbitraries.ts';
+import { aSource, versions } from '../arbitraries.ts';
 
 export const target: TargetRef = { kind: 'ConfigMap', namespace: 'team', name: 'omni' };
 
@@ -100,12 +100,12 @@ const records: fc.Arbitrary<CopyRecord> = fc.record({
       name: fc.constant('omni'),
       uid: fc.constantFrom('uid-demo-1', 'uid-team-1', 'uid-other-2'),
       resourceVersion: versions,
-      clusterUID: fc.constant(cluster.uid),
-      context: fc.constantFrom(...contexts),
       stamp: fc.constantFrom(...stamps),
     }),
     { nil: undefined },
   ),
+  context: fc.constantFrom(...contexts),
+  placed: fc.boolean(),
   labelled: fc.boolean(),
   stamp: fc.constantFrom(undefined, ...stamps),
   unverified: fc.boolean(),

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Origin } from '../../../../controller/copy/origin.ts';
+import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
 import type { Release } from '../../../../controller/reconcile/facts.ts';
 import { releaseOf } from '../../../../controller/reconcile/release.ts';
 import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
@@ -24,13 +24,13 @@ function live(syncContexts: string | undefined, more: Readonly<Record<string, st
   };
 }
 
-const origins: fc.Arbitrary<Origin> = fc.constantFrom(undefined, ...contextNames).map((context) => ({
-  namespace: 'demo',
-  name: 'omni',
-  uid: 'uid-omni',
-  resourceVersion: '1',
-  ...(context === undefined ? {} : { context }),
-}));
+type Marks = Pick<CopyRecord, 'origin' | 'context' | 'placed'>;
+
+const marks: fc.Arbitrary<Marks> = fc.record({
+  origin: fc.constant({ namespace: 'demo', name: 'omni', uid: 'uid-omni', resourceVersion: '1' }),
+  context: fc.constantFrom(undefined, ...contextNames),
+  placed: fc.boolean(),
+});
 
 describe('whether a copy may go', () => {
   it('is never inferred from a list with anything wrong, unidentified or still naming its context', () => {
@@ -39,15 +39,15 @@ describe('whether a copy may go', () => {
         kindNames,
         fc.constantFrom('demo', 'team'),
         fc.constantFrom('cluster-1', 'cluster-2'),
-        origins,
+        marks,
         lists,
         catalogs,
-        (kind, namespace, cluster, origin, list, catalog) => {
+        (kind, namespace, cluster, { origin, context: madeBy, placed }, list, catalog) => {
           const circumstances = { keys, ownNamespace, catalog };
           const release = releaseOf(
             { kind, namespace, name: 'omni' },
             cluster,
-            origin,
+            { origin, context: madeBy, placed },
             live(list),
             circumstances,
           );
@@ -57,12 +57,12 @@ describe('whether a copy may go', () => {
           const places = [...catalog.contexts.values()].flatMap((context) =>
             context.cluster === cluster ? (context.namespace ?? []) : [],
           );
-          expect([origin.copy?.namespace ?? 'demo', ...places]).toContain(namespace);
+          expect([...(placed ? [namespace] : ['demo']), ...places]).toContain(namespace);
           expect(release.reason).toBe('ContextDelisted');
           const { names, hasEmptyName } = parseContextList(list);
           expect([names.length > 0, hasEmptyName]).toEqual([true, false]);
-          expect(origin.context).toBeDefined();
-          expect(names).not.toContain(origin.context);
+          expect(madeBy).toBeDefined();
+          expect(names).not.toContain(madeBy);
           const contexts = names.map((name) => catalog.contexts.get(name));
           for (const context of contexts) {
             expect(context).toMatchObject({ isSource: false });
@@ -78,21 +78,25 @@ describe('whether a copy may go', () => {
   });
 
   const target = { kind: 'ConfigMap', namespace: 'demo', name: 'omni' } as const;
-  const origin = { namespace: 'demo', name: 'omni', uid: 'uid-omni', resourceVersion: '1', context: 'c1' };
+  const unplaced: Marks = {
+    origin: { namespace: 'demo', name: 'omni', uid: 'uid-omni', resourceVersion: '1' },
+    context: 'c1',
+    placed: false,
+  };
   const [c1, c2] = [aContext('c1'), aContext('c2')];
   const of = (object: KubeObject | undefined, ...contexts: readonly CatalogContext[]): Release =>
-    releaseOf(target, 'cluster-c1', origin, object, circumstancesOf(...contexts));
+    releaseOf(target, 'cluster-c1', { ...unplaced, placed: true }, object, circumstancesOf(...contexts));
 
   it('does not follow for a copy that records no place where copies of this cluster are not put: it may be a clone', () => {
     const elsewhere = { ...target, namespace: 'elsewhere' };
     const unrecorded = { released: false, reason: 'PlaceUnrecorded' };
-    const release = (given: Origin, ...contexts: readonly CatalogContext[]): Release =>
+    const release = (given: Marks, ...contexts: readonly CatalogContext[]): Release =>
       releaseOf(elsewhere, 'cluster-c1', given, undefined, circumstancesOf(...contexts));
-    expect(release(origin, c1)).toEqual(unrecorded);
-    expect(release(origin, c1, aContext('c2', { namespace: 'elsewhere' }))).toEqual(unrecorded);
+    expect(release(unplaced, c1)).toEqual(unrecorded);
+    expect(release(unplaced, c1, aContext('c2', { namespace: 'elsewhere' }))).toEqual(unrecorded);
     const released = { released: true, reason: 'SourceDeleted' };
-    expect(release(origin, aContext('c1', { namespace: 'elsewhere' }))).toEqual(released);
-    expect(release({ ...origin, copy: { namespace: 'elsewhere', name: 'omni' } }, c1)).toEqual(released);
+    expect(release(unplaced, aContext('c1', { namespace: 'elsewhere' }))).toEqual(released);
+    expect(release({ ...unplaced, placed: true }, c1)).toEqual(released);
   });
 
   it('follows from the source being gone', () => {
