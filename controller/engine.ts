@@ -8,16 +8,15 @@ import type { Logger } from '../shared/logger.ts';
 import { syncedKinds } from '../shared/synced-kind.ts';
 import { targetOf } from './claims/claim.ts';
 import { type ChangedList, Claims } from './claims/claims.ts';
-import { parseTargetKey, type TargetKey } from './claims/target-ref.ts';
 import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
 import type { SourceCluster } from './copy/origin.ts';
 import { OriginPool } from './copy/origin-pool.ts';
+import { parseTargetKey, type TargetKey } from './copy/target-ref.ts';
 import type { DeletionGuards } from './guard/deletion-guards.ts';
 import type { KeptState } from './kept/kept-state.ts';
 import { Lane } from './lane/lane.ts';
 import { Scheduler } from './lane/scheduler.ts';
-import { Verification } from './lane/verification.ts';
 import type { Reporter } from './observe/reporter.ts';
 import type { SyncNotice } from './observe/sync-notice.ts';
 import type { IdentityCheck } from './source/identity-check.ts';
@@ -26,6 +25,7 @@ import { SourceIndex } from './source/source-index.ts';
 import { SourceReader } from './source/source-reader.ts';
 import type { SourceKey, SourceRecord } from './source/source-record.ts';
 import { followSources } from './source/source-watch.ts';
+import { Verification } from './target/verification.ts';
 
 /** Payload kept for targets that still want it, in bytes. */
 const payloadCacheBytes = 64 * 1024 * 1024;

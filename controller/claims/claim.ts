@@ -1,5 +1,5 @@
+import type { TargetRef } from '../copy/target-ref.ts';
 import type { SourceRecord } from '../source/source-record.ts';
-import type { TargetRef } from './target-ref.ts';
 
 /**
  * Whether a copy may be created.

@@ -1,10 +1,10 @@
 import type { CatalogContext } from '../../shared/catalog/catalog.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
+import type { TargetRef } from '../copy/target-ref.ts';
 import { type SourceKey, type SourceRecord, sourceKey } from '../source/source-record.ts';
 import { type Ask, type Claim, claimOf, isSameAsk, targetOf } from './claim.ts';
 import { type Resolution, resolve } from './resolve.ts';
-import type { TargetRef } from './target-ref.ts';
 
 /** A target object whose claims changed. */
 export interface Touched {

@@ -2,10 +2,10 @@ import type { Keys } from '../../shared/keys.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
 import { apiVersion } from '../../shared/kube/resource.ts';
 import type { SyncedKind } from '../../shared/synced-kind.ts';
-import type { TargetRef } from '../claims/target-ref.ts';
 import type { Content } from './content.ts';
 import type { CopyRecord } from './copy-record.ts';
 import { formatOrigin, originLabels, type SourceCluster } from './origin.ts';
+import type { TargetRef } from './target-ref.ts';
 
 /** A source's content, with what identifies the version it was read at. */
 export interface SourceContent {

@@ -1,4 +1,4 @@
-import type { TargetKey } from '../claims/target-ref.ts';
+import type { TargetKey } from '../copy/target-ref.ts';
 import type { Trip } from './trip.ts';
 
 /** Deletions that no event explains which are never too many, whatever the share. */

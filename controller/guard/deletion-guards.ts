@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import type { TargetKey } from '../claims/target-ref.ts';
+import type { TargetKey } from '../copy/target-ref.ts';
 import { DeletionGuard } from './deletion-guard.ts';
 import type { Trip, TripReason, TripStore } from './trip.ts';
 

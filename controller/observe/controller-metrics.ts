@@ -239,7 +239,7 @@ export class ControllerMetrics {
     gauge('context_syncer_sources', 'Annotated objects on the source cluster.', [], () => [
       [{}, read.sources()],
     ]);
-    gauge('context_syncer_problems', 'Standing problems of sources, by reason.', ['reason'], () =>
+    gauge('context_syncer_problems', 'Observed problems of sources, by reason.', ['reason'], () =>
       [...read.problems()].map(([reason, count]) => [{ reason }, count] as const),
     );
     gauge(

@@ -4,7 +4,7 @@ import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Claim } from '../claims/claim.ts';
 import type { Resolution } from '../claims/resolve.ts';
-import type { TargetRef } from '../claims/target-ref.ts';
+import type { TargetRef } from '../copy/target-ref.ts';
 import type { Lane, LaneObserver } from '../lane/lane.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 import { type SourceKey, type SourceRecord, sourceKey } from '../source/source-record.ts';
@@ -42,7 +42,7 @@ export class Reporter implements LaneObserver {
     this.#held = new HeldDeletions(options);
   }
 
-  /** Standing problems, counted by reason. */
+  /** Observed problems, counted by reason. */
   counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const problems of this.#problems.values()) {

@@ -2,7 +2,8 @@ import type { Claim } from '../claims/claim.ts';
 import { chooseWinner } from '../claims/winner.ts';
 import type { SourceContent } from '../copy/build-copy.ts';
 import { type CopyRecord, isIntact } from '../copy/copy-record.ts';
-import type { Facts, Release, Standing } from './facts.ts';
+import type { Observed } from '../target/copy-index.ts';
+import type { Facts, Release } from './facts.ts';
 import type { DeleteReason, LeaveReason, RefuseReason, WaitReason, WriteReason } from './outcome.ts';
 
 /** Exactly one thing to do about one target object, and why; or the one fact that is still missing. */
@@ -214,7 +215,7 @@ function releaseOf({ release }: Facts, { uid, resourceVersion }: CopyRecord): Re
   return release?.uid === uid && release.resourceVersion === resourceVersion ? release.release : undefined;
 }
 
-function incumbentOf(standing: Standing): CopyRecord | undefined {
+function incumbentOf(standing: Observed): CopyRecord | undefined {
   // An unowned object's origin is somebody's claim about itself and chooses no winner.
   return typeof standing === 'string' || standing.ownership === 'foreign' ? undefined : standing;
 }

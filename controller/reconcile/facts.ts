@@ -1,23 +1,8 @@
 import type { Claim } from '../claims/claim.ts';
-import type { TargetRef } from '../claims/target-ref.ts';
-import type { SourceContent } from '../copy/build-copy.ts';
-import type { CopyRecord } from '../copy/copy-record.ts';
+import type { TargetRef } from '../copy/target-ref.ts';
+import type { SourceReading } from '../source/source-reader.ts';
+import type { Observed } from '../target/copy-index.ts';
 import type { DeleteReason } from './outcome.ts';
-
-/**
- * What is known to exist under the target's name: `unlisted` while no finished list has said so, `absent` according to a
- * finished list or a live read.
- */
-export type Standing = 'unlisted' | 'absent' | CopyRecord;
-
-/**
- * The payload of the source that is served: `changing` when the live object is no longer what the index says, so that
- * an event about it must be on its way; `special` when its type forbids that it travels.
- */
-export type SourceReading =
-  | { readonly state: 'read'; readonly source: SourceContent }
-  | { readonly state: 'changing' }
-  | { readonly state: 'special' };
 
 /** A reading, and of which source it is. */
 export interface GatheredSource {
@@ -52,7 +37,7 @@ export interface GatheredRelease {
 export interface Facts {
   readonly target: TargetRef;
   readonly claims: readonly Claim[];
-  readonly standing: Standing;
+  readonly standing: Observed;
   /** False after versions went back (a restored etcd): then only content is compared. */
   readonly versionsTrusted: boolean;
   /** Counts only for the source that it is of: events come while a source is read. */

@@ -1,19 +1,19 @@
 import { ApiError, isApiError } from '../../shared/kube/errors.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
 import type { Claims } from '../claims/claims.ts';
-import { type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { CopyRecord } from '../copy/copy-record.ts';
+import { type TargetRef, targetKey } from '../copy/target-ref.ts';
 import type { DeletionGuard } from '../guard/deletion-guard.ts';
-import type { Contention } from '../lane/contention.ts';
-import type { CopyIndex } from '../lane/copy-index.ts';
 import type { SourceReader } from '../source/source-reader.ts';
 import { sourceKey } from '../source/source-record.ts';
-import type { DeleteDecision, TargetWriter, WriteDecision, WriteResult } from './act.ts';
+import type { CopyIndex } from '../target/copy-index.ts';
+import type { Contention } from './contention.ts';
 import { type Decision, decide, winnerOf } from './decide.ts';
 import type { Facts } from './facts.ts';
 import type { Outcome, Pass } from './outcome.ts';
 import { releaseOf } from './release.ts';
+import type { DeleteDecision, TargetWriter, WriteDecision, WriteResult } from './target-writer.ts';
 
 /** How often a pass starts over because something else stood there than was thought. */
 const maxRounds = 8;

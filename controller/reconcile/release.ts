@@ -2,8 +2,8 @@ import type { KubeObject } from '../../shared/kube/object.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
 import { targetOf } from '../claims/claim.ts';
 import { resolve } from '../claims/resolve.ts';
-import { type TargetRef, targetKey } from '../claims/target-ref.ts';
 import type { CopyRecord } from '../copy/copy-record.ts';
+import { type TargetRef, targetKey } from '../copy/target-ref.ts';
 import { sourceRecordOf } from '../source/source-record.ts';
 import type { Release } from './facts.ts';
 

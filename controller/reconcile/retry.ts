@@ -1,7 +1,7 @@
 import type { Random } from '../../shared/clock.ts';
 import { type BackoffOptions, backoffMs } from '../../shared/kube/backoff.ts';
 import { ApiError, isApiError, TransportError } from '../../shared/kube/errors.ts';
-import type { TargetRef } from '../claims/target-ref.ts';
+import type { TargetRef } from '../copy/target-ref.ts';
 import { SourceReadError } from '../source/source-reader.ts';
 import type { Outcome } from './outcome.ts';
 

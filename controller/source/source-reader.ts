@@ -5,10 +5,19 @@ import { isApiError } from '../../shared/kube/errors.ts';
 import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
 import { isSpecial } from '../../shared/rules/special-secret.ts';
 import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
+import type { SourceContent } from '../copy/build-copy.ts';
 import { contentOfSource, contentStamp } from '../copy/content.ts';
-import type { SourceReading } from '../reconcile/facts.ts';
 import { LiveReads } from './live-reads.ts';
 import { type SourceRecord, sourceKey, sourceRecordOf } from './source-record.ts';
+
+/**
+ * The payload of a source: `changing` when the live object is no longer what the index says, so that an event about it
+ * must be on its way; `special` when its type forbids that it travels.
+ */
+export type SourceReading =
+  | { readonly state: 'read'; readonly source: SourceContent }
+  | { readonly state: 'changing' }
+  | { readonly state: 'special' };
 
 /** The source cluster did not answer, or refused: no target is to blame. */
 export class SourceReadError extends Error {

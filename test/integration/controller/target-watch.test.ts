@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { ContextLink, newLinkStatus } from '../../../controller/contexts/context-link.ts';
 import { KeptState } from '../../../controller/kept/kept-state.ts';
-import { CopyIndex } from '../../../controller/lane/copy-index.ts';
-import { ForeignCopies } from '../../../controller/lane/foreign-copies.ts';
-import { TargetWatch } from '../../../controller/lane/target-watch.ts';
-import { Verification } from '../../../controller/lane/verification.ts';
+import { CopyIndex } from '../../../controller/target/copy-index.ts';
+import { ForeignCopies } from '../../../controller/target/foreign-copies.ts';
+import { TargetWatch } from '../../../controller/target/target-watch.ts';
+import { Verification } from '../../../controller/target/verification.ts';
 import { type Clock, systemClock } from '../../../shared/clock.ts';
 import { connect } from '../../../shared/kube/connection.ts';
 import { specFromKubeconfig } from '../../../shared/kube/kubeconfig.ts';

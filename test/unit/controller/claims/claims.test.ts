@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ChangedList, Claims } from '../../../../controller/claims/claims.ts';
-import { parseTargetKey, targetKey } from '../../../../controller/claims/target-ref.ts';
+import { parseTargetKey, targetKey } from '../../../../controller/copy/target-ref.ts';
 import { sourceKey } from '../../../../controller/source/source-record.ts';
 import { type SyncedKindName, syncedKinds } from '../../../../shared/synced-kind.ts';
 import { aContext, aSource, catalogs, circumstancesOf, keys, ownNamespace, sources } from '../arbitraries.ts';

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../../../controller/claims/claim.ts';
-import type { TargetRef } from '../../../../controller/claims/target-ref.ts';
 import { buildCopy, type SourceContent } from '../../../../controller/copy/build-copy.ts';
 import { contentOfSource, contentStamp } from '../../../../controller/copy/content.ts';
 import { recordOfMetadata, recordOfObject } from '../../../../controller/copy/copy-record.ts';
 import { originLabels } from '../../../../controller/copy/origin.ts';
+import type { TargetRef } from '../../../../controller/copy/target-ref.ts';
 import { type Decision, decide } from '../../../../controller/reconcile/decide.ts';
 import type { Facts } from '../../../../controller/reconcile/facts.ts';
 import type { PayloadObject } from '../../../../shared/kube/object.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
 import { type Decision, decide } from '../../../../controller/reconcile/decide.ts';
-import type { Facts, Release, SourceReading } from '../../../../controller/reconcile/facts.ts';
+import type { Facts, Release } from '../../../../controller/reconcile/facts.ts';
+import type { SourceReading } from '../../../../controller/source/source-reader.ts';
 import { aClaim, aSource } from '../arbitraries.ts';
 
 /** The source `demo/omni` at version 10, which asks for its copy through context c1. */

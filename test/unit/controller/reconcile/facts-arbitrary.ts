@@ -1,16 +1,16 @@
 import * as fc from 'fast-check';
 import type { Claim, Creation } from '../../../../controller/claims/claim.ts';
-import type { TargetRef } from '../../../../controller/claims/target-ref.ts';
 import type { SourceContent } from '../../../../controller/copy/build-copy.ts';
 import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
+import type { TargetRef } from '../../../../controller/copy/target-ref.ts';
 import type {
   Facts,
   GatheredRelease,
   GatheredSource,
   Release,
-  SourceReading,
-  Standing,
 } from '../../../../controller/reconcile/facts.ts';
+import type { SourceReading } from '../../../../controller/source/source-reader.ts';
+import type { Observed } from '../../../../controller/target/copy-index.ts';
 import { aSource, versions } from '../arbitraries.ts';
 
 export const target: TargetRef = { kind: 'ConfigMap', namespace: 'team', name: 'omni' };
@@ -114,7 +114,7 @@ const records: fc.Arbitrary<CopyRecord> = fc.record({
   additions: fc.constant(undefined),
 });
 
-export const standings: fc.Arbitrary<Standing> = fc.oneof(
+export const standings: fc.Arbitrary<Observed> = fc.oneof(
   { weight: 1, arbitrary: fc.constant('unlisted' as const) },
   { weight: 1, arbitrary: fc.constant('absent' as const) },
   { weight: 6, arbitrary: records },

@@ -3,11 +3,11 @@ import type { KubeClient } from '../../shared/kube/client.ts';
 import { type ApiError, isApiError, TransportError } from '../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
 import { syncedKind } from '../../shared/synced-kind.ts';
-import type { TargetRef } from '../claims/target-ref.ts';
 import { buildCopy, type CopyPlan } from '../copy/build-copy.ts';
 import type { CopyRecord } from '../copy/copy-record.ts';
 import type { SourceCluster } from '../copy/origin.ts';
-import type { CopyIndex } from '../lane/copy-index.ts';
+import type { TargetRef } from '../copy/target-ref.ts';
+import type { CopyIndex } from '../target/copy-index.ts';
 import type { Decision } from './decide.ts';
 
 export type WriteDecision = Extract<Decision, { action: 'create' | 'update' | 'adopt' }>;

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contentOfCopy, contentStamp } from '../../../../controller/copy/content.ts';
-import { CopyIndex } from '../../../../controller/lane/copy-index.ts';
+import { CopyIndex } from '../../../../controller/target/copy-index.ts';
 import { syncedKind } from '../../../../shared/synced-kind.ts';
 import { reading, stampKey } from '../arbitraries.ts';
 import { aCopy, TargetWorld } from './copy-index-world.ts';

@@ -1,6 +1,6 @@
 import { buildCopy } from '../../../../controller/copy/build-copy.ts';
 import { contentStamp } from '../../../../controller/copy/content.ts';
-import type { CopyIndex } from '../../../../controller/lane/copy-index.ts';
+import type { CopyIndex } from '../../../../controller/target/copy-index.ts';
 import type { KubeObject, PayloadObject } from '../../../../shared/kube/object.ts';
 import { syncedKind } from '../../../../shared/synced-kind.ts';
 import { cluster, keys, stampKey } from '../arbitraries.ts';

@@ -1,6 +1,5 @@
 import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
 import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
-import { parseTargetKey, type TargetKey, type TargetRef, targetKey } from '../claims/target-ref.ts';
 import {
   type CopyReading,
   type CopyRecord,
@@ -8,8 +7,14 @@ import {
   recordOfMetadata,
   recordOfObject,
 } from '../copy/copy-record.ts';
-import type { Standing } from '../reconcile/facts.ts';
+import { parseTargetKey, type TargetKey, type TargetRef, targetKey } from '../copy/target-ref.ts';
 import { type SourceKey, sourceKey } from '../source/source-record.ts';
+
+/**
+ * What is known to exist under a name on a target: `unlisted` while no finished list has said so, `absent` according to a
+ * finished list or a live read.
+ */
+export type Observed = 'unlisted' | 'absent' | CopyRecord;
 
 /** A copy and its place. */
 export interface ListedCopy {
@@ -38,7 +43,7 @@ export class CopyIndex {
   }
 
   /** What is known to stand under a name. */
-  standing(target: TargetRef): Standing {
+  standing(target: TargetRef): Observed {
     const absence = this.isCovered(target.kind, target.namespace) ? 'absent' : 'unlisted';
     return this.#records.get(targetKey(target)) ?? absence;
   }

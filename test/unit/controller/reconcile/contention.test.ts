@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Contention } from '../../../../controller/lane/contention.ts';
+import { Contention } from '../../../../controller/reconcile/contention.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
 const minutes = 60_000;

@@ -1,0 +1,154 @@
+import { defineConfig, type OxlintOverride } from 'oxlint';
+
+/** Packages that one place alone may import, and why. */
+const packages: readonly {
+  readonly names: readonly string[];
+  readonly only: RegExp;
+  readonly why: string;
+}[] = [
+  {
+    names: ['@kubernetes/client-node', 'undici'],
+    only: /^shared\/kube/,
+    why: 'only shared/kube talks to API servers',
+  },
+  { names: ['express'], only: /^webhook/, why: 'only webhook/ serves with express' },
+  { names: ['node-forge'], only: /^certs/, why: 'only certs/ makes certificates' },
+  { names: ['commander'], only: /^cli/, why: 'only cli/ reads the command line' },
+  { names: ['node:process'], only: /^cli/, why: 'only entry points touch the process' },
+];
+
+/** The top-level folders of the product, each above all that it may import. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+  certs: ['shared'],
+  controller: ['shared'],
+  webhook: ['certs', 'shared'],
+  cli: ['certs', 'controller', 'shared', 'webhook'],
+};
+
+/** The folders of controller/ from the bottom to the top: each imports those before it only. Its files import them all. */
+const controllerFolders = [
+  'copy',
+  'contexts',
+  'source',
+  'guard',
+  'kept',
+  'claims',
+  'target',
+  'reconcile',
+  'lane',
+  'observe',
+];
+
+/** What the files of a folder may not import. A later override replaces an earlier one, so each states everything. */
+function restricted(folder: string, forbidden: { group: string[]; message: string }[]): OxlintOverride {
+  const paths = packages
+    .filter(({ only }) => !only.test(folder))
+    .flatMap(({ names, why }) => names.map((name) => ({ name, message: why })));
+  return {
+    files: [`${folder}/**/*.ts`],
+    rules: { 'eslint/no-restricted-imports': ['error', { paths, patterns: forbidden }] },
+  };
+}
+
+function outside(room: string): { group: string[]; message: string } {
+  const allowed = rooms[room] ?? [];
+  const others = [...Object.keys(rooms), 'test'].filter(
+    (other) => other !== room && !allowed.includes(other),
+  );
+  return {
+    group: others.map((other) => `**/${other}/**`),
+    message: `${room}/ imports ${allowed.length === 0 ? 'no other folder' : allowed.map((name) => `${name}/`).join(', ')} of the top level`,
+  };
+}
+
+const roomOverrides = [
+  ...Object.keys(rooms).map((room) => restricted(room, [outside(room)])),
+  restricted('shared/kube', [outside('shared')]),
+  ...controllerFolders.map((folder, index) =>
+    restricted(`controller/${folder}`, [
+      outside('controller'),
+      {
+        group: [
+          ...controllerFolders.slice(index + 1).map((above) => `../${above}/**`),
+          '../engine.ts',
+          '../term.ts',
+          '../main.ts',
+        ],
+        message: `in controller/, ${folder}/ imports ${controllerFolders.slice(0, index).join(', ') || 'no other folder'} only`,
+      },
+    ]),
+  ),
+];
+
+/** Entry points and tests touch the process: its arguments, environment, signals and end. */
+const processRules = {
+  'node/no-process-env': 'off',
+  'unicorn/no-process-exit': 'off',
+  'eslint/no-restricted-globals': 'off',
+} as const;
+
+export default defineConfig({
+  plugins: ['typescript', 'import', 'node', 'promise', 'unicorn', 'oxc', 'vitest'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  options: { typeAware: true },
+  ignorePatterns: ['dist', 'node_modules'],
+  rules: {
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/await-thenable': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'typescript/no-unsafe-argument': 'error',
+    'typescript/no-unsafe-assignment': 'error',
+    'typescript/no-unsafe-call': 'error',
+    'typescript/no-unsafe-member-access': 'error',
+    'typescript/no-unsafe-return': 'error',
+    'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    'typescript/consistent-return': 'off',
+    'typescript/only-throw-error': 'error',
+    'typescript/consistent-type-imports': 'error',
+    'eslint/no-console': 'error',
+    'eslint/eqeqeq': 'error',
+    'eslint/no-var': 'error',
+    'eslint/prefer-const': 'error',
+    'eslint/no-await-in-loop': 'off',
+    'eslint/no-underscore-dangle': 'off',
+    'eslint/no-shadow': 'off',
+    'unicorn/no-array-sort': 'off',
+    'unicorn/consistent-function-scoping': 'off',
+    'import/no-cycle': 'error',
+    'import/no-unassigned-import': 'off',
+    'node/no-process-env': 'error',
+    'unicorn/no-process-exit': 'error',
+    'eslint/no-restricted-globals': ['error', 'process'],
+  },
+  overrides: [
+    ...roomOverrides,
+    { files: ['cli/**/*.ts'], rules: processRules },
+    {
+      files: ['test/**/*.ts', 'vitest.config.ts'],
+      rules: {
+        ...processRules,
+        'eslint/no-console': 'off',
+        'vitest/no-disabled-tests': 'error',
+        'vitest/no-focused-tests': 'error',
+        'vitest/expect-expect': [
+          'error',
+          {
+            assertFunctionNames: [
+              'expect',
+              'expect*',
+              'appears',
+              'disappears',
+              'eventually',
+              'eventAbout',
+              'fc.assert',
+            ],
+          },
+        ],
+        'vitest/require-mock-type-parameters': 'off',
+      },
+    },
+  ],
+});
