@@ -81,6 +81,7 @@ export class Engine {
   readonly #running = new Set<Promise<void>>();
   #hasContexts = false;
   #started = false;
+  #relistSources: () => void = () => undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -145,6 +146,9 @@ export class Engine {
       index: this.sources,
       onObject: (kind, object) => {
         this.#options.syncNotice.see(kind, object);
+      },
+      offerRelist: (relist) => {
+        this.#relistSources = relist;
       },
       onListed: () => {
         this.#start();
@@ -290,9 +294,10 @@ export class Engine {
     }
   }
 
-  /** The source cluster is known to have been restored. */
+  /** The source cluster is known to have been restored: what was listed and watched before says nothing. */
   sourceRestored(): void {
     this.#wentBack(undefined);
+    this.#relistSources();
   }
 
   /** Deletes what an operator released. */

@@ -98,6 +98,6 @@ export class KnownSource {
   get problem(): string | undefined {
     return this.#otherUid === undefined
       ? undefined
-      : `${this.#server} is another cluster (uid ${this.#otherUid}) than the source cluster of this process (uid ${this.#uid}), so nothing is written: correct the kubeconfig or the address; if the source cluster was made anew, restart the controller, with --take-over-from-uid=${this.#uid} if its copies are to be taken over`;
+      : `${this.#server} is another cluster (uid ${this.#otherUid}) than the source cluster of this process (uid ${this.#uid}), so nothing is written: correct the kubeconfig or the address; if the source cluster was rebuilt, restart the controller, with --take-over-from-uid=${this.#uid} if its copies are to be taken over`;
   }
 }

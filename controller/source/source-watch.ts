@@ -26,6 +26,8 @@ export interface SourceWatchOptions {
   readonly logger: Logger;
   /** Shown every object as it is listed or changes, annotated or not. */
   readonly onObject: (kind: SyncedKindName, object: KubeObject) => void;
+  /** Given a function that has all kinds listed again. */
+  readonly offerRelist: (relist: () => void) => void;
   /** A kind was listed to its end. */
   readonly onListed: () => void;
   readonly signal: AbortSignal;
@@ -71,6 +73,11 @@ export async function followSources(options: SourceWatchOptions): Promise<void> 
         },
       },
     });
+  });
+  options.offerRelist(() => {
+    for (const reflector of reflectors) {
+      reflector.relist();
+    }
   });
   await Promise.all([
     ...reflectors.map((reflector) => reflector.run(options.signal)),

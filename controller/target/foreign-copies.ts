@@ -21,7 +21,7 @@ export interface ForeignCopiesOptions {
 
 /**
  * Counts the copies on one target cluster that carry our cluster's name and another cluster's uid: after the source
- * cluster was made anew, these are the copies of the old one. They are left alone until an operator names its uid.
+ * cluster was rebuilt, these are the copies of the old one. They are left alone until an operator names its uid.
  */
 export class ForeignCopies {
   readonly #options: ForeignCopiesOptions;

@@ -33,7 +33,7 @@ export const controllerSettingsTable = {
     type: namespaceUid,
     placeholder: 'UID',
     description:
-      'After the source cluster was made anew: uid of the old one (of its namespace kube-system). Its copies are taken over in place when a source asks for them; none is deleted.',
+      'After the source cluster was rebuilt: uid of the old one (of its namespace kube-system). Its copies are taken over in place when a source asks for them; none is deleted.',
   },
   ...commonSettings,
 } as const satisfies SettingsTable;

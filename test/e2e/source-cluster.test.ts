@@ -127,7 +127,7 @@ test('a leader notices by its Lease that the source was restored, where no sourc
   await disappears(here.target(1), 'configmaps', 'restored', 'gone');
 });
 
-test('copies of a source cluster that was made anew are foreign, until an operator names its uid', async () => {
+test('copies of a source cluster that was rebuilt are foreign, until an operator names its uid', async () => {
   const here = stage();
   const { source } = here;
   const target = here.target(1);
