@@ -23,12 +23,23 @@ async function main(files: readonly string[]): Promise<void> {
   if (reports.length === 0 || from === -1 || to < from) {
     throw new Error(`there must be files, and ${document} must contain ${begin} and, after it, ${end}`);
   }
-  const tables = reports.map(reportTable).join('\n');
+  const tables = merged(reports).map(reportTable).join('\n');
   await writeFile(document, `${text.slice(0, from)}${begin}\n\n${tables}\n${text.slice(to)}`);
   const live = reports.flatMap(({ cases }) => cases).filter(({ latencies }) => latencies.length > 0);
   if (live.length > 0) {
     await writeFile(chart, latencyChart(live));
   }
+}
+
+/** One report for each version and machine, with the cases of all files. */
+function merged(reports: readonly BenchReport[]): readonly BenchReport[] {
+  const groups = Map.groupBy(reports, ({ version, quick, machine }) =>
+    JSON.stringify([version, quick, machine]),
+  );
+  return [...groups.values()].flatMap((group) => {
+    const first = group[0];
+    return first === undefined ? [] : [{ ...first, cases: group.flatMap(({ cases }) => cases) }];
+  });
 }
 
 await main(process.argv.slice(2));
