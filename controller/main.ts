@@ -1,56 +1,25 @@
-import { catalogConfigMapName } from '../shared/catalog/document.ts';
-import type { Clock, Random } from '../shared/clock.ts';
 import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
-import { keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { connect } from '../shared/kube/connection.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
-import { createEventRecorder } from '../shared/kube/event-recorder.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import { runWithLease } from '../shared/kube/lease.ts';
 import { leases } from '../shared/kube/resource.ts';
-import type { Logger } from '../shared/logger.ts';
 import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
-import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
-import { Engine } from './engine.ts';
-import { DeletionGuards } from './guard/deletion-guards.ts';
 import type { Trip } from './guard/trip.ts';
-import { KeptState, stateKey } from './kept/kept-state.ts';
-import { loadState } from './kept/load-state.ts';
 import { ControllerMetrics } from './observe/controller-metrics.ts';
-import { Reporter } from './observe/reporter.ts';
-import { SyncNotice } from './observe/sync-notice.ts';
-import { IdentityCheck } from './source/identity-check.ts';
 import { KnownSource } from './source/known-source.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
-import {
-  identifySource,
-  kubeSystemUid,
-  type SourceIdentity,
-  sourceNamespaceUid,
-} from './source/source-identity.ts';
-import { loadStampKey } from './source/stamp-key.ts';
+import { identifySource, kubeSystemUid, type SourceIdentity } from './source/source-identity.ts';
 import { followWhileStandingBy } from './source/standby.ts';
+import { type ControllerEnvironment, Term } from './term.ts';
 
 /** One Lease for the one shard that there is: all lanes. */
 const leaseName = 'context-syncer-controller';
-
-/** What the process gives to the controller. */
-export interface ControllerEnvironment {
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Aborts when the process is asked to stop. */
-  readonly signal: AbortSignal;
-  /** Unique to this process: the holder's name in the Lease. */
-  readonly identity: string;
-  readonly version: string;
-  readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
-}
 
 /**
  * Runs the controller until the signal aborts. Throws StartupError for input that nobody can work with: a kubeconfig
@@ -87,10 +56,8 @@ class Controller {
   readonly #openSource: () => KubeClient;
   readonly #source: KnownSource;
   readonly #metrics: ControllerMetrics;
-  #engine: Engine | undefined;
-  #reporter: Reporter | undefined;
+  #term: Term | undefined;
   #contexts: readonly ContextEntry[] | undefined;
-  #eventsDropped: () => number = () => 0;
   #leading = false;
   /** Of the last term, which ended before they were written. */
   #unwrittenTrips: readonly Trip[] = [];
@@ -110,11 +77,11 @@ class Controller {
     this.#source = new KnownSource(client.server, environment.logger);
     this.#metrics = new ControllerMetrics(
       {
-        lanes: () => this.#engine?.lanes.values() ?? [],
+        lanes: () => this.#term?.engine.lanes.values() ?? [],
         contexts: () => this.#contextStates(),
-        sources: () => this.#engine?.sources.size ?? 0,
-        problems: () => this.#reporter?.counts() ?? new Map<string, number>(),
-        eventsDropped: () => this.#eventsDropped(),
+        sources: () => this.#term?.engine.sources.size ?? 0,
+        problems: () => this.#term?.reporter.counts() ?? new Map<string, number>(),
+        eventsDropped: () => this.#term?.events.dropped ?? 0,
         leading: () => this.#leading,
         sourceIsOther: () => this.#source.problem !== undefined,
       },
@@ -132,7 +99,7 @@ class Controller {
       logger,
       onContexts: (entries) => {
         this.#contexts = entries;
-        this.#engine?.useContexts(entries);
+        this.#term?.engine.useContexts(entries);
       },
       onRead: (result) => {
         this.#metrics.kubeconfigRead(result);
@@ -212,114 +179,29 @@ class Controller {
     }
   }
 
-  /** One term of leadership: until the signal aborts, or another cluster answers at the source's address. */
-  async #lead(identified: SourceIdentity, outer: AbortSignal): Promise<void> {
-    const end = new AbortController();
-    const signal = AbortSignal.any([outer, end.signal]);
-    const eventClient = this.#openSource();
-    const { namespace, clusterName, annotationPrefix, takeOverFromUid } = this.#settings;
-    const { logger, clock, random, identity } = this.#environment;
+  async #lead(identified: SourceIdentity, signal: AbortSignal): Promise<void> {
     this.#leading = true;
     try {
-      const client = this.#client;
-      const identityCheck = new IdentityCheck({
-        source: this.#source,
-        readUid: () => this.#readSourceUid(signal),
-        onOther: () => {
-          end.abort();
-          // Events that wait must not be sent to another cluster.
-          void eventClient.close();
-        },
-      });
-      const kept = new KeptState(() => {
-        catalog.stateChanged();
-      });
-      await loadState(kept, { client, namespace, clock, random, logger, signal });
-      const keys = keysOf(annotationPrefix);
-      const guards = new DeletionGuards({
-        kept,
-        releaseCommand: (trip) =>
-          `kubectl annotate configmap ${catalogConfigMapName} -n ${namespace} ${keys.releaseDeletions}=${trip} --overwrite`,
-        clock,
-        random,
-        logger,
-      });
-      const recorder = createEventRecorder({
-        client: eventClient,
-        component: 'context-syncer',
-        instance: identity,
-        clock,
-        random,
-        logger,
-      });
-      this.#eventsDropped = () => recorder.dropped;
-      const reporter = new Reporter({
-        events: recorder,
-        logger,
-        metrics: this.#metrics,
-        clock,
-        random,
-        sourceOf: (key) => this.#engine?.sources.get(key),
-      });
-      const catalog = new CatalogPublisher({
-        client,
-        namespace,
-        clock,
-        random,
-        logger,
-        state: { key: stateKey, text: () => kept.format() },
-        onAnnotations: ({ [keys.releaseDeletions]: trip }) => {
-          engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
-        },
-      });
-      for (const trip of this.#unwrittenTrips) {
-        kept.addTrip(trip);
-      }
-      const engine = new Engine({
-        source: {
-          client,
-          cluster: { uid: identified.uid, name: clusterName, takeOverFromUid },
-          evidence: identified.evidence,
-          namespaceUid: async (name) => {
-            const uid = await sourceNamespaceUid(client, name);
-            await identityCheck.confirm();
-            return uid;
-          },
-          identity: identityCheck,
-          known: this.#source,
-        },
-        guards,
-        kept,
-        syncNotice: new SyncNotice({ keys, events: recorder }),
-        keys,
-        stampKey: await loadStampKey(client, namespace, logger),
-        ownNamespace: namespace,
+      const term = await Term.begin({
+        settings: this.#settings,
+        environment: this.#environment,
+        client: this.#client,
+        openSource: this.#openSource,
         connect: this.#connect,
-        contexts: this.#contexts,
-        reporter,
-        onCatalog: (contexts) => {
-          catalog.publish(contexts);
-        },
-        clock,
-        random,
-        logger,
+        source: this.#source,
+        identified,
+        readSourceUid: (until) => this.#readSourceUid(until),
+        metrics: this.#metrics,
+        contexts: () => this.#contexts,
+        trips: this.#unwrittenTrips,
         signal,
       });
-      this.#engine = engine;
-      this.#reporter = reporter;
-      this.#source.onRestored(() => {
-        engine.sourceRestored();
-      });
-      logger.info('propagation started', { clusterName, clusterUID: identified.uid });
-      await Promise.all([engine.run(), recorder.run(signal), reporter.run(signal), catalog.run(signal)]);
-      this.#unwrittenTrips = catalog.isStateWritten ? [] : kept.trips;
-      logger.info('propagation stopped');
+      this.#term = term;
+      await term.run();
+      this.#unwrittenTrips = term.unwrittenTrips;
     } finally {
-      this.#source.onRestored(undefined);
       this.#leading = false;
-      this.#engine = undefined;
-      this.#reporter = undefined;
-      await eventClient.close();
+      this.#term = undefined;
     }
   }
 
@@ -335,7 +217,7 @@ class Controller {
       {
         name: 'sources',
         check: () =>
-          (this.#leading || !this.#settings.leaderElect) && this.#engine?.ready !== true
+          (this.#leading || !this.#settings.leaderElect) && this.#term?.engine.ready !== true
             ? 'the source cluster is not listed yet'
             : undefined,
       },
@@ -344,7 +226,7 @@ class Controller {
 
   *#contextStates(): Iterable<{ name: string; state: 'settling' | 'up' | 'down' | 'unusable' }> {
     for (const { name } of this.#contexts ?? []) {
-      yield { name, state: this.#engine?.registry.link(name)?.state ?? 'unusable' };
+      yield { name, state: this.#term?.engine.registry.link(name)?.state ?? 'unusable' };
     }
   }
 }

@@ -1,0 +1,201 @@
+import { catalogConfigMapName } from '../shared/catalog/document.ts';
+import type { Clock, Random } from '../shared/clock.ts';
+import { type Keys, keysOf } from '../shared/keys.ts';
+import type { KubeClient } from '../shared/kube/client.ts';
+import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
+import { createEventRecorder, type EventRecorder } from '../shared/kube/event-recorder.ts';
+import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
+import { CatalogPublisher } from './contexts/catalog-publisher.ts';
+import { Engine } from './engine.ts';
+import { DeletionGuards } from './guard/deletion-guards.ts';
+import type { Trip } from './guard/trip.ts';
+import { KeptState, stateKey } from './kept/kept-state.ts';
+import { loadState } from './kept/load-state.ts';
+import type { ControllerMetrics } from './observe/controller-metrics.ts';
+import { Reporter } from './observe/reporter.ts';
+import { SyncNotice } from './observe/sync-notice.ts';
+import { IdentityCheck } from './source/identity-check.ts';
+import type { KnownSource } from './source/known-source.ts';
+import { type SourceIdentity, sourceNamespaceUid } from './source/source-identity.ts';
+import { loadStampKey } from './source/stamp-key.ts';
+
+/** What the process gives to the controller. */
+export interface ControllerEnvironment {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts when the process is asked to stop. */
+  readonly signal: AbortSignal;
+  /** Unique to this process: the holder's name in the Lease. */
+  readonly identity: string;
+  readonly version: string;
+  readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
+}
+
+export interface TermOptions {
+  readonly settings: ControllerSettings;
+  readonly environment: ControllerEnvironment;
+  /** The source cluster. */
+  readonly client: KubeClient;
+  /** Opens another connection to the source cluster. */
+  readonly openSource: () => KubeClient;
+  readonly connect: (spec: ConnectionSpec) => KubeClient;
+  readonly source: KnownSource;
+  readonly identified: SourceIdentity;
+  readonly readSourceUid: (signal: AbortSignal) => Promise<string>;
+  readonly metrics: ControllerMetrics;
+  /** The contexts in use now; `useContexts` brings others. */
+  readonly contexts: () => readonly ContextEntry[] | undefined;
+  /** Trips of the mass-deletion guard that the last term could not write any more. */
+  readonly trips: readonly Trip[];
+  /** Aborts when the process no longer leads. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One term of leadership: everything that begins and ends with it. Nothing is carried from term to term but the trips
+ * that could not be written.
+ */
+export class Term {
+  readonly engine: Engine;
+  readonly reporter: Reporter;
+  readonly events: EventRecorder;
+  readonly #options: TermOptions;
+  readonly #catalog: CatalogPublisher;
+  readonly #kept: KeptState;
+  readonly #eventClient: KubeClient;
+  readonly #end = new AbortController();
+  readonly #signal: AbortSignal;
+
+  private constructor(options: TermOptions, kept: Kept, stampKey: Buffer) {
+    const { settings, environment, client, identified, source } = options;
+    const { logger, clock, random, identity } = environment;
+    const { namespace, clusterName, takeOverFromUid } = settings;
+    const keys = keysOf(settings.annotationPrefix);
+    const parts = { client, namespace, clock, random, logger };
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
+    this.#eventClient = options.openSource();
+    this.#kept = kept.state;
+    this.events = createEventRecorder({
+      ...parts,
+      client: this.#eventClient,
+      component: 'context-syncer',
+      instance: identity,
+    });
+    this.reporter = new Reporter({
+      ...parts,
+      events: this.events,
+      metrics: options.metrics,
+      sourceOf: (key) => this.engine.sources.get(key),
+    });
+    const guards = new DeletionGuards({
+      ...parts,
+      kept: kept.state,
+      releaseCommand: (trip) => releaseCommand(namespace, keys, trip),
+    });
+    this.#catalog = new CatalogPublisher({
+      ...parts,
+      state: { key: stateKey, text: () => kept.state.format() },
+      onAnnotations: ({ [keys.releaseDeletions]: trip }) => {
+        this.engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
+      },
+    });
+    kept.onChange = () => {
+      this.#catalog.stateChanged();
+    };
+    const identityCheck = new IdentityCheck({
+      source,
+      readUid: () => options.readSourceUid(this.#signal),
+      onOther: () => {
+        this.#end.abort();
+        // Events that wait must not be sent to another cluster.
+        void this.#eventClient.close();
+      },
+    });
+    this.engine = new Engine({
+      ...parts,
+      source: {
+        client,
+        cluster: { uid: identified.uid, name: clusterName, takeOverFromUid },
+        evidence: identified.evidence,
+        namespaceUid: async (name) => {
+          const uid = await sourceNamespaceUid(client, name);
+          await identityCheck.confirm();
+          return uid;
+        },
+        identity: identityCheck,
+        known: source,
+      },
+      guards,
+      kept: kept.state,
+      syncNotice: new SyncNotice({ keys, events: this.events }),
+      keys,
+      stampKey,
+      ownNamespace: namespace,
+      connect: options.connect,
+      contexts: options.contexts(),
+      reporter: this.reporter,
+      onCatalog: (contexts) => {
+        this.#catalog.publish(contexts);
+      },
+      signal: this.#signal,
+    });
+  }
+
+  /** Reads what earlier terms kept, for as long as it takes, and makes the parts of a new one. */
+  static async begin(options: TermOptions): Promise<Term> {
+    const { client, settings, environment, signal } = options;
+    const { namespace } = settings;
+    const kept = new Kept();
+    await loadState(kept.state, { ...environment, client, namespace, signal });
+    for (const trip of options.trips) {
+      kept.state.addTrip(trip);
+    }
+    return new Term(options, kept, await loadStampKey(client, namespace, environment.logger));
+  }
+
+  /** Trips of the mass-deletion guard that are not written yet. */
+  get unwrittenTrips(): readonly Trip[] {
+    return this.#catalog.isStateWritten ? [] : this.#kept.trips;
+  }
+
+  /** Works until the process no longer leads, or another cluster answers at the source's address. */
+  async run(): Promise<void> {
+    const { source, settings, identified, environment } = this.#options;
+    const { logger } = environment;
+    source.onRestored(() => {
+      this.engine.sourceRestored();
+    });
+    try {
+      logger.info('propagation started', {
+        clusterName: settings.clusterName,
+        clusterUID: identified.uid,
+      });
+      await Promise.all([
+        this.engine.run(),
+        this.events.run(this.#signal),
+        this.reporter.run(this.#signal),
+        this.#catalog.run(this.#signal),
+      ]);
+      logger.info('propagation stopped');
+    } finally {
+      source.onRestored(undefined);
+      await this.#eventClient.close();
+    }
+  }
+}
+
+/** The state that outlives the process, and who writes it once there is somebody. */
+class Kept {
+  onChange: () => void = () => undefined;
+  readonly state = new KeptState(() => {
+    this.onChange();
+  });
+}
+
+function releaseCommand(namespace: string, keys: Keys, trip: string): string {
+  return `kubectl annotate configmap ${catalogConfigMapName} -n ${namespace} ${keys.releaseDeletions}=${trip} --overwrite`;
+}
