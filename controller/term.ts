@@ -116,7 +116,9 @@ export class Term {
       },
     });
     this.engine = new Engine({
-      ...parts,
+      clock,
+      random,
+      logger,
       source: {
         client,
         cluster: { uid: identified.uid, name: clusterName, takeOverFromUid },

@@ -39,10 +39,12 @@ export interface SourceWatchOptions {
  */
 export async function followSources(options: SourceWatchOptions): Promise<void> {
   const reflectors = syncedKinds.map(({ name, resource }) => {
-    const { index } = options;
+    const { client, index, clock, random } = options;
     const logger = options.logger.with({ kind: name });
     return new Reflector<KubeObject, SourceRecord>({
-      ...options,
+      client,
+      clock,
+      random,
       resource,
       firstListShape: 'metadata',
       shape: 'metadata',
