@@ -5,6 +5,7 @@ import { keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { connect } from '../shared/kube/connection.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
+import { createIssuers, type Issuers } from '../shared/kube/credentials/issuers.ts';
 import { createEventRecorder } from '../shared/kube/event-recorder.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
@@ -15,7 +16,7 @@ import { StartupError } from '../shared/settings/startup-error.ts';
 import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import { Engine } from './engine.ts';
-import { ControllerMetrics } from './observe/controller-metrics.ts';
+import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
 import { Reporter } from './observe/reporter.ts';
 import { identifySource, sourceNamespaceUid } from './source/source-identity.ts';
 import { loadStampKey } from './source/stamp-key.ts';
@@ -34,6 +35,8 @@ export interface ControllerEnvironment {
   readonly identity: string;
   readonly version: string;
   readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
+  /** Variables that credentials of target clusters are made with, by name. */
+  readonly credentialEnvironment: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -44,22 +47,29 @@ export async function runController(
   settings: ControllerSettings,
   environment: ControllerEnvironment,
 ): Promise<void> {
-  const { logger, clock, signal } = environment;
-  const connectTo = (spec: ConnectionSpec): KubeClient =>
-    connect(spec, { clock, logger, userAgent: `context-syncer/${environment.version}` });
+  const { signal } = environment;
   const spec = await withAllProblems(
     ownClusterSpec(settings.kubeconfig, environment.inCluster),
     checkContexts(settings.contexts),
   );
-  const client = connectTo(spec);
+  const client = connector(environment, () => undefined)(spec);
   const stopping = new AbortController();
   const stop = AbortSignal.any([signal, stopping.signal]);
   try {
-    await new Controller(settings, environment, client, connectTo).run(stop);
+    await new Controller(settings, environment, client).run(stop);
   } finally {
     stopping.abort();
     await client.close();
   }
+}
+
+/** Opens connections whose credentials are obtained as they need it. */
+function connector(
+  { clock, random, logger, credentialEnvironment, version }: ControllerEnvironment,
+  onObtained: Issuers['onObtained'],
+): (spec: ConnectionSpec) => KubeClient {
+  const issuers = createIssuers({ clock, random, logger, environment: credentialEnvironment, onObtained });
+  return (spec) => connect(spec, { clock, logger, issuers, userAgent: `context-syncer/${version}` });
 }
 
 /** The parts of one controller process, and what they know of each other. */
@@ -75,16 +85,10 @@ class Controller {
   #eventsDropped: () => number = () => 0;
   #leading = false;
 
-  constructor(
-    settings: ControllerSettings,
-    environment: ControllerEnvironment,
-    client: KubeClient,
-    connectTo: (spec: ConnectionSpec) => KubeClient,
-  ) {
+  constructor(settings: ControllerSettings, environment: ControllerEnvironment, client: KubeClient) {
     this.#settings = settings;
     this.#environment = environment;
     this.#client = client;
-    this.#connect = connectTo;
     this.#metrics = new ControllerMetrics(
       {
         lanes: () => this.#engine?.lanes.values() ?? [],
@@ -96,12 +100,16 @@ class Controller {
       },
       { leaseName, clock: environment.clock },
     );
+    this.#connect = connector(environment, (provider, result) => {
+      this.#metrics.credentialsObtained(provider, result);
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { logger, clock, random } = this.#environment;
     const contexts = new ContextsSource({
       setting: this.#settings.contexts,
+      plugins: this.#settings.allowExec,
       client: this.#client,
       clock,
       random,
@@ -217,9 +225,14 @@ class Controller {
     ];
   }
 
-  *#contextStates(): Iterable<{ name: string; state: 'settling' | 'up' | 'down' | 'unusable' }> {
+  *#contextStates(): ReturnType<MetricsSources['contexts']> {
     for (const { name } of this.#contexts ?? []) {
-      yield { name, state: this.#engine?.registry.link(name)?.state ?? 'unusable' };
+      const link = this.#engine?.registry.link(name);
+      yield {
+        name,
+        state: link?.state ?? 'unusable',
+        credentialsExpireAt: link?.client.credential?.expiresAt,
+      };
     }
   }
 }

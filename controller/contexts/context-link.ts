@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
+import type { CredentialState } from '../../shared/kube/credentials/credential-keeper.ts';
 import { CredentialsError, isApiError, TransportError } from '../../shared/kube/errors.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -129,7 +130,7 @@ export class ContextLink {
       const hiccup =
         this.#state === 'up' && this.#failures < failuresUntilDown && error instanceof TransportError;
       if (!hiccup) {
-        this.#become('down', describe(error), this.#evidence, error);
+        this.#become('down', describe(error, this.client.credential), this.#evidence, error);
       }
       return hiccup ? 0 : backoffMs(failures, backoff, this.#options.random);
     }
@@ -181,7 +182,7 @@ class UnidentifiedError extends Error {
   }
 }
 
-function describe(error: unknown): string {
+function describe(error: unknown, credential: CredentialState | undefined): string {
   if (error instanceof SourceSilentError) {
     return 'the source cluster does not answer, with which it has to be compared first';
   }
@@ -189,7 +190,7 @@ function describe(error: unknown): string {
     return error.message;
   }
   if (isApiError(error, 'Unauthorized')) {
-    return 'its API server refuses the credentials (401 Unauthorized); renew them in the kubeconfig';
+    return `its API server refuses the credentials (401 Unauthorized); ${credential?.advice ?? 'renew them in the kubeconfig'}`;
   }
   if (isApiError(error)) {
     return `its API server answers ${error.status} ${error.reason}`;

@@ -25,6 +25,7 @@ export interface ClusterFields {
   readonly 'insecure-skip-tls-verify'?: boolean;
   readonly 'tls-server-name'?: string;
   readonly 'proxy-url'?: string;
+  readonly extensions?: readonly { readonly name?: unknown; readonly extension?: unknown }[];
 }
 
 export interface UserFields {
@@ -92,6 +93,7 @@ const isCluster = ajv.compile<ClusterFields>({
     'insecure-skip-tls-verify': { type: 'boolean' },
     'tls-server-name': text,
     'proxy-url': text,
+    extensions: { type: 'array', items: { type: 'object' } },
   },
 });
 

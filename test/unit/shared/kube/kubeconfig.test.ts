@@ -140,8 +140,16 @@ describe('a context that cannot be used is named, and the others go on', () => {
     ['cluster without server', { cluster: { server: '' } }, /"k": it has no server/],
     ['bad URL', { cluster: { server: 'api:6443' } }, /begins with https/],
     ['password in the URL', { cluster: { server: 'https://u:CANARY@api' } }, /no user or password/],
-    ['exec', { user: { exec: { command: 'CANARY' } } }, /exec plugin, which runs a command/],
-    ['auth-provider', { user: { 'auth-provider': { name: 'CANARY' } } }, /auth-provider plugin, which runs/],
+    [
+      'exec',
+      { user: { exec: { command: 'tool', args: ['CANARY'] } } },
+      /exec plugin "tool", which would run/,
+    ],
+    [
+      'auth-provider',
+      { user: { 'auth-provider': { name: 'CANARY' } } },
+      /auth-provider plugin, which kubectl/,
+    ],
     [
       'CA that is no base64',
       { cluster: { 'certificate-authority-data': '?CANARY' } },
