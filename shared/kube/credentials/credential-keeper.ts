@@ -99,10 +99,15 @@ export class CredentialKeeper {
   async #afterRefusal(): Promise<Credentials | undefined> {
     const now = this.#options.clock.monotonic();
     const { kind } = this.#provider.renewal;
-    if (kind === 'never' || (kind === 'expiry' && now - this.#refusedAt < refusalPauseMs)) {
+    if (kind === 'never') {
       return undefined;
     }
-    this.#refusedAt = now;
+    if (kind === 'expiry' && this.#attempt === undefined) {
+      if (now - this.#refusedAt < refusalPauseMs) {
+        return undefined;
+      }
+      this.#refusedAt = now;
+    }
     try {
       return await this.#waitFor(this.#begin(true));
     } catch (error) {

@@ -9,13 +9,16 @@ const scopes = [
   'https://www.googleapis.com/auth/userinfo.email',
 ];
 
+/** No token depends on it. Where none is given the library asks Google for one with every new client. */
+const unusedProject = 'unused';
+
 /** Access tokens of the application default credentials: metadata server, workload identity federation or a key file. */
 export function gkeIssuer(): Issuer {
   return async () => {
     const { GoogleAuth } = await optionalLibrary('google-auth-library', () => import('google-auth-library'));
     try {
       // A new client each time: the library keeps tokens that GKE has refused.
-      const auth = new GoogleAuth({ scopes });
+      const auth = new GoogleAuth({ scopes, projectId: unusedProject });
       const client = await auth.getClient();
       const { token } = await client.getAccessToken();
       if (typeof token !== 'string') {
@@ -55,10 +58,22 @@ function problemOf(error: unknown): string {
     const code = isRecord(error) && typeof error['code'] === 'string' ? ` (${error['code']})` : '';
     return `no Google credentials were found${code}: link the ServiceAccount to a Google service account (workload identity federation for GKE), or set GOOGLE_APPLICATION_CREDENTIALS`;
   }
-  const { data, status } = response;
-  const code =
-    isRecord(data) && typeof data['error'] === 'string' && /^[\w.-]{1,60}$/.test(data['error'])
-      ? data['error']
-      : undefined;
-  return `Google Cloud refuses a token (${[code, String(status)].filter((part) => part !== undefined).join(', ')}): grant roles/iam.workloadIdentityUser on the Google service account to the Kubernetes ServiceAccount of this Pod`;
+  const code = errorCode(response['data']);
+  const detail = [code, String(response['status'])].filter((part) => part !== undefined).join(', ');
+  return `Google Cloud refuses a token (${detail}): grant roles/iam.workloadIdentityUser on the Google service account to the Kubernetes ServiceAccount of this Pod`;
+}
+
+/** Of an OAuth error, which the metadata server sends as text. */
+function errorCode(data: unknown): string | undefined {
+  const { error } = isRecord(data) ? data : typeof data === 'string' ? parsed(data) : {};
+  return typeof error === 'string' && /^[\w.-]{1,60}$/.test(error) ? error : undefined;
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : {};
+  } catch {
+    return {};
+  }
 }
