@@ -1,10 +1,10 @@
-import { Ajv } from 'ajv';
 import { isRecord } from '../is-record.ts';
 import { readAks } from './credentials/aks-form.ts';
 import { readEks } from './credentials/eks-form.ts';
 import { readGke } from './credentials/gke-form.ts';
 import { type ExecSettings, execVersions, type IssuerSettings } from './credentials/issuer-settings.ts';
 import { type ExecEntry, quotedName } from './credentials/plugin-options.ts';
+import type { ExecFields } from './kubeconfig-document.ts';
 
 /** Plugins that the operator allows: what a kubeconfig calls them, and where their programs are. */
 export type AllowedPlugins = ReadonlyMap<string, string>;
@@ -19,51 +19,16 @@ export interface ExecSurroundings {
   readonly clusterConfig: unknown;
 }
 
-const optionalText = { type: ['string', 'null'] };
-
-const isExec = new Ajv({ allowUnionTypes: true }).compile<{
-  apiVersion?: string | null;
-  command: string;
-  args?: readonly string[] | null;
-  env?: readonly { name: string; value: string }[] | null;
-  provideClusterInfo?: boolean | null;
-  interactiveMode?: string | null;
-}>({
-  type: 'object',
-  required: ['command'],
-  properties: {
-    apiVersion: optionalText,
-    command: { type: 'string', minLength: 1 },
-    args: { type: ['array', 'null'], items: { type: 'string' } },
-    env: {
-      type: ['array', 'null'],
-      items: {
-        type: 'object',
-        required: ['name', 'value'],
-        properties: { name: { type: 'string', minLength: 1 }, value: { type: 'string' } },
-      },
-    },
-    provideClusterInfo: { type: ['boolean', 'null'] },
-    interactiveMode: optionalText,
-  },
-});
-
 /**
  * Who issues the credentials that an `exec` entry stands for. A plugin that the operator allowed is run; what the tools of EKS, GKE
  * and AKS write is recognised, and nothing is run; all else is refused.
  */
 export function readExec(
-  fields: unknown,
+  fields: ExecFields,
   surroundings: ExecSurroundings,
   problems: string[],
 ): IssuerSettings | undefined {
   const entry = execEntry(fields);
-  if (entry === undefined) {
-    problems.push(
-      'its exec plugin is not described as a kubeconfig wants it: command is a text, args a list of texts, env a list of name and value',
-    );
-    return undefined;
-  }
   const path = surroundings.plugins.get(entry.command);
   if (path !== undefined) {
     return allowedPlugin(entry, path, surroundings.clusterConfig, problems);
@@ -98,10 +63,7 @@ export function authProviderProblem(fields: unknown): string {
   return `it uses an auth-provider plugin, which kubectl gave up in version 1.26 and is refused: ${advice}`;
 }
 
-function execEntry(fields: unknown): ExecEntry | undefined {
-  if (!isExec(fields)) {
-    return undefined;
-  }
+function execEntry(fields: ExecFields): ExecEntry {
   return {
     apiVersion: fields.apiVersion ?? undefined,
     command: fields.command,

@@ -21,6 +21,8 @@ export interface SandboxOptions {
   readonly pickPort?: () => Promise<number>;
   /** Every control plane writes who asked for what into its `auditLogFile`. */
   readonly audit?: boolean;
+  /** Where target control planes have tokens reviewed that they do not know: a webhook token authenticator. */
+  readonly tokenReviewUrl?: string;
 }
 
 /** Real control planes on 127.0.0.1, with data that is thrown away. */
@@ -60,6 +62,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       users: options.users ?? [],
       pickPort: options.pickPort ?? freePort,
       audit: options.audit ?? false,
+      tokenReviewUrl: name === 'source' ? undefined : options.tokenReviewUrl,
     });
   const names = Array.from({ length: options.targets }, (_, index) => `target-${index + 1}`);
   const started = await Promise.allSettled([start('source'), ...names.map(start)]);

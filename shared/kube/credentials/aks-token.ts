@@ -30,7 +30,7 @@ export function aksIssuer(settings: AksSettings, environment: CredentialEnvironm
 
 /** What to grant when the cluster refuses the identity. */
 export function aksAdvice(identity: Issued['identity']): string {
-  return `the cluster must use Microsoft Entra ID of the tenant that ${identity === undefined ? 'the identity' : `object ID ${identity}`} belongs to; grant it Azure Kubernetes Service Cluster User and a Role in the cluster for that object ID as a User`;
+  return `the cluster needs the Microsoft Entra ID integration of AKS, in the tenant of ${identity === undefined ? 'the identity that is used' : `object ID ${identity}`}`;
 }
 
 // A new application each time: the library keeps tokens that AKS has refused.

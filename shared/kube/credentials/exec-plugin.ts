@@ -23,7 +23,7 @@ interface ExecCredential {
 
 const optionalText = { type: ['string', 'null'] };
 
-const isExecCredential = new Ajv({ allowUnionTypes: true }).compile<ExecCredential>({
+const execCredentialSchema = {
   type: 'object',
   required: ['apiVersion', 'kind', 'status'],
   properties: {
@@ -39,7 +39,7 @@ const isExecCredential = new Ajv({ allowUnionTypes: true }).compile<ExecCredenti
       },
     },
   },
-});
+};
 
 /** Credentials that a plugin prints, by the ExecCredential protocol of client.authentication.k8s.io. */
 export function execIssuer(
@@ -47,6 +47,8 @@ export function execIssuer(
   settings: ConnectionSettings,
   options: { readonly clock: Clock; readonly logger: Logger; readonly environment: CredentialEnvironment },
 ): Issuer {
+  // Compiled for who needs it: that takes milliseconds.
+  const isExecCredential = new Ajv({ allowUnionTypes: true }).compile<ExecCredential>(execCredentialSchema);
   return async ({ signal }) => {
     const result = await runPlugin({
       path: plugin.path,
@@ -68,7 +70,8 @@ export function execIssuer(
     if (result.ended !== 'well') {
       throw new CredentialsError(problemOf(plugin, result));
     }
-    return readAnswer(plugin, result.stdout);
+    const answer = parsed(result.stdout);
+    return readAnswer(plugin, isExecCredential(answer) ? answer : undefined);
   };
 }
 
@@ -106,12 +109,11 @@ function inherited(environment: CredentialEnvironment): Record<string, string> {
 }
 
 /** Nothing of the answer appears in a problem: it can be a credential in the wrong place. */
-function readAnswer(plugin: ExecSettings, stdout: string): Issued {
+function readAnswer(plugin: ExecSettings, answer: ExecCredential | undefined): Issued {
   const fail = (what: string): never => {
     throw new CredentialsError(`the exec plugin "${plugin.name}" ${what}`);
   };
-  const answer = parsed(stdout);
-  if (!isExecCredential(answer)) {
+  if (answer === undefined) {
     return fail('printed no ExecCredential with a status');
   }
   if (answer.apiVersion !== plugin.apiVersion) {

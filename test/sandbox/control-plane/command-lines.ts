@@ -13,6 +13,7 @@ export const files = {
   adminKubeconfig: 'admin.kubeconfig',
   auditPolicy: 'audit-policy.yaml',
   auditLog: 'audit.log',
+  tokenReviews: 'token-reviews.kubeconfig',
 } as const;
 
 // Sockets in the folder instead of ports: no other etcd can ever be reached by mistake. etcd wants "host:port".
@@ -40,7 +41,7 @@ export function etcdArguments(): readonly string[] {
  */
 export function apiServerArguments(
   port: number,
-  { audit = false }: { readonly audit?: boolean } = {},
+  { audit = false, tokenReviews = false }: { readonly audit?: boolean; readonly tokenReviews?: boolean } = {},
 ): readonly string[] {
   return [
     `--etcd-servers=${clientSocket}`,
@@ -63,6 +64,14 @@ export function apiServerArguments(
           `--audit-policy-file=${files.auditPolicy}`,
           `--audit-log-path=${files.auditLog}`,
           '--audit-log-mode=blocking',
+        ]
+      : []),
+    ...(tokenReviews
+      ? [
+          `--authentication-token-webhook-config-file=${files.tokenReviews}`,
+          '--authentication-token-webhook-version=v1',
+          // There is a second cache, of 10 s, that cannot be changed.
+          '--authentication-token-webhook-cache-ttl=0s',
         ]
       : []),
   ];

@@ -11,6 +11,7 @@ import { kubeconfig } from './kubeconfig.ts';
 import { type KubectlOptions, type KubectlResult, runKubectl } from './kubectl.ts';
 import type { Method, RequestOptions, RequestResult } from './requester.ts';
 import { serviceAccountToken } from './service-account-token.ts';
+import { writeTokenReviewKubeconfig } from './token-review-kubeconfig.ts';
 
 export interface ControlPlaneOptions {
   readonly name: string;
@@ -23,6 +24,8 @@ export interface ControlPlaneOptions {
   readonly pickPort: () => Promise<number>;
   /** Whether the API server writes an audit log. */
   readonly audit: boolean;
+  /** Where the API server has tokens reviewed that it does not know. */
+  readonly tokenReviewUrl: string | undefined;
 }
 
 /** One real etcd and kube-apiserver on 127.0.0.1. There is no controller manager: namespaces stay Terminating. */
@@ -84,6 +87,9 @@ export class ControlPlane {
     if (options.audit) {
       await writeAuditPolicy(folder);
     }
+    if (options.tokenReviewUrl !== undefined) {
+      await writeTokenReviewKubeconfig(folder, options.tokenReviewUrl);
+    }
     const apiServer = await ApiServer.start({
       name,
       binary: binaries.kubeApiserver,
@@ -95,6 +101,7 @@ export class ControlPlane {
       etcd,
       pickPort: options.pickPort,
       audit: options.audit,
+      tokenReviews: options.tokenReviewUrl !== undefined,
     });
     const started = new ControlPlane(options, folder, credentials, etcd, apiServer, [etcdLog, apiServerLog]);
     await writeFile(started.kubeconfigFile, kubeconfig([{ name, cluster: started }]), { mode: 0o600 });

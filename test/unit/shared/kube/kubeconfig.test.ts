@@ -204,9 +204,9 @@ describe('a context that cannot be used is named, and the others go on', () => {
   });
 
   test('every problem of a context is told', () => {
-    expect(problem(settings({ cluster: { server: '', 'proxy-url': 'x' }, user: { exec: {} } }))).toMatch(
-      /no server.*proxy-url.*exec plugin/,
-    );
+    expect(
+      problem(settings({ cluster: { server: '', 'proxy-url': 'x' }, user: { exec: { command: 'x' } } })),
+    ).toMatch(/no server.*proxy-url.*exec plugin/);
   });
 
   test.each(['a,b', ' a', 'a ', ''])('the name %j cannot stand in an annotation', (name) => {
@@ -308,7 +308,7 @@ describe('the source cluster', () => {
   });
 
   test('cannot be used', () => {
-    const text = kubeconfig({ user: { exec: {} }, cluster: { server: 'x' } });
+    const text = kubeconfig({ user: { exec: { command: 'x' } }, cluster: { server: 'x' } });
     expect(() => specFromKubeconfig(text, options)).toThrow(/begins with https.*exec plugin/);
   });
 });

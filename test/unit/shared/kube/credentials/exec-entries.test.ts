@@ -144,7 +144,7 @@ describe('EKS', () => {
       { args: get, env: [{ name: 'constructor', value: 'CANARY' }] },
       /"constructor" is not/,
     ],
-    ['args that are no list', { args: 'CANARY' }, /args a list of texts/],
+    ['args that are no list', { args: 'CANARY' }, /exec.args must be array,null/],
   ])('refused: %s', (_what, exec, problem) => {
     const entry = { apiVersion: beta, command: 'aws', ...exec };
     expect(read(entry)).toMatch(problem);

@@ -1,0 +1,344 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FakeAws, podRole } from '../clouds/fake-aws.ts';
+import { aksServerId, FakeEntra, objectId } from '../clouds/fake-entra.ts';
+import { FakeGoogle, serviceAccount } from '../clouds/fake-google.ts';
+import { TokenGate } from '../clouds/token-gate.ts';
+import { TokenReviews } from '../clouds/token-reviews.ts';
+import { ObjectWatch } from '../demo/object-watch.ts';
+import { eventually } from '../harness/eventually.ts';
+import { apply, create, remove, setData } from '../harness/kubectl.ts';
+import { metric } from '../harness/metrics.ts';
+import { copyRights, grantIn, namespaceRights } from '../harness/rbac.ts';
+import { appears, disappears, eventAbout, type Stage, syncContexts, useStage } from '../harness/stage.ts';
+import { CertificateAuthority } from '../sandbox/control-plane/certificate-authority.ts';
+import type { ContextSpec } from '../sandbox/sandbox.ts';
+
+// They must be there before the API server that asks about their tokens.
+const entraCa = await CertificateAuthority.create('entra');
+const [aws, google, entra] = await Promise.all([
+  FakeAws.start(),
+  FakeGoogle.start(),
+  FakeEntra.start(entraCa),
+]);
+const reviews = await TokenReviews.start([
+  (token) => aws.verify(token, 'demo'),
+  (token) => google.verify(token),
+  (token) => entra.verify(token),
+]);
+
+const stage = useStage({ targets: 1, tokenReviewUrl: reviews.url });
+let environment: Record<string, string> = {};
+
+beforeAll(async () => {
+  const { folder } = stage().sandbox;
+  const file = async (name: string, content: string): Promise<string> => {
+    const path = join(folder, name);
+    await writeFile(path, content, { mode: 0o600 });
+    return path;
+  };
+  environment = {
+    ...aws.environment('irsa', await file('aws-token', aws.podToken)),
+    ...google.environment,
+    ...entra.environment(await file('entra-token', entra.podToken)),
+    NODE_EXTRA_CA_CERTS: await file('entra.crt', entraCa.certPem),
+  };
+});
+
+afterAll(async () => {
+  await Promise.all([aws, google, entra, reviews].map((one) => one[Symbol.asyncDispose]()));
+});
+
+const apiVersion = 'client.authentication.k8s.io/v1beta1';
+
+/** What the clouds' tools write as user entries, and the user that the cluster sees. */
+const clouds = {
+  eks: {
+    user: podRole,
+    exec: {
+      apiVersion,
+      args: ['--region', 'us-west-2', 'eks', 'get-token', '--cluster-name', 'demo', '--output', 'json'],
+      command: 'aws',
+    },
+  },
+  gke: {
+    user: serviceAccount,
+    exec: {
+      apiVersion,
+      command: 'gke-gcloud-auth-plugin',
+      installHint: 'Install gke-gcloud-auth-plugin for use with kubectl',
+      provideClusterInfo: true,
+    },
+  },
+  aks: {
+    user: objectId,
+    exec: {
+      apiVersion,
+      args: ['get-token', '--login', 'workloadidentity', '--server-id', aksServerId],
+      command: 'kubelogin',
+      env: null,
+      provideClusterInfo: false,
+    },
+  },
+} as const;
+type Cloud = keyof typeof clouds;
+const names: readonly Cloud[] = ['eks', 'gke', 'aks'];
+
+/** A context that is named as its cloud, or as told, with the tool's own user entry. */
+function contextOf(here: Stage, cloud: Cloud, namespace: string, name: string = cloud): ContextSpec {
+  return {
+    name,
+    cluster: here.target(1),
+    namespace,
+    userFields: { token: undefined, exec: clouds[cloud].exec },
+  };
+}
+
+async function namespaceFor(here: Stage, namespace: string, user: string): Promise<void> {
+  await here.createNamespace(namespace);
+  await grantIn(here.target(1), namespace, 'copies', { kind: 'User', name: user }, [
+    copyRights,
+    namespaceRights,
+  ]);
+}
+
+/** A source named `omni` for one context. */
+async function sourceFor(here: Stage, namespace: string, context: string): Promise<void> {
+  const metadata = { name: 'omni', namespace, annotations: { [syncContexts]: context } };
+  await create(here.source, { kind: 'ConfigMap', metadata, data: { round: '1' } });
+}
+
+/** The source is propagated, now and when it changes. */
+async function propagates(here: Stage, namespace: string, round: string): Promise<void> {
+  await setData(here.source, namespace, 'configmap/omni', { round });
+  await appears(here.target(1), 'configmaps', namespace, 'omni', ({ data }) => {
+    expect(data).toEqual({ round });
+  });
+}
+
+test('what the tools of EKS, GKE and AKS write works unchanged, from a Secret', async () => {
+  const here = stage();
+  await here.createNamespace('context-syncer', [here.source]);
+  for (const name of names) {
+    await namespaceFor(here, `plain-${name}`, clouds[name].user);
+    await sourceFor(here, `plain-${name}`, name);
+  }
+  const kubeconfig = here.sandbox.contextsKubeconfig(
+    names.map((name) => contextOf(here, name, `plain-${name}`)),
+  );
+  await apply(here.source, {
+    kind: 'Secret',
+    metadata: { name: 'contexts', namespace: 'context-syncer' },
+    stringData: { kubeconfig },
+  });
+  const controller = here.launch(
+    [
+      'controller',
+      '--cluster-name=hub',
+      '--leader-elect=false',
+      `--kubeconfig=${here.source.kubeconfigFile}`,
+      '--contexts-secret=context-syncer/contexts',
+      '--health-address=127.0.0.1:0',
+      '--metrics-address=127.0.0.1:0',
+    ],
+    environment,
+  );
+  for (const name of names) {
+    const namespace = `plain-${name}`;
+    await propagates(here, namespace, '2');
+    await remove(here.source, namespace, 'configmap/omni');
+    await disappears(here.target(1), 'configmaps', namespace, 'omni');
+    expect(
+      await metric(controller, 'context_syncer_credential_expiry_timestamp_seconds', { context: name }),
+    ).toBeGreaterThan(Date.now() / 1000 + 600);
+    expect(
+      await metric(controller, 'context_syncer_credentials_obtained_total', {
+        provider: name,
+        result: 'success',
+      }),
+    ).toBe(1);
+    expect(controller.log).toContainEqual(
+      expect.objectContaining({ msg: 'credentials obtained', provider: name, identity: clouds[name].user }),
+    );
+  }
+});
+
+test('a cloud that refuses, and a cluster that does not know the identity, are told with what to grant; others go on', async () => {
+  const here = stage();
+  const problems: Readonly<Record<Cloud, RegExp>> = {
+    eks: /role\/context-syncer needs an access entry in the cluster: aws eks create-access-entry --cluster-name demo/,
+    gke: /Google Cloud refuses a token \(access_denied, 403\): grant roles\/iam.workloadIdentityUser/,
+    aks: /Microsoft Entra ID refuses a token \(invalid_client, AADSTS700213\): give the application a federated credential/,
+  };
+  for (const name of names) {
+    await namespaceFor(here, `refused-${name}`, clouds[name].user);
+    await sourceFor(here, `refused-${name}`, `refused-${name}`);
+  }
+  await here.createNamespace('refused-none');
+  await sourceFor(here, 'refused-none', 'good');
+  reviews.strangers.add(podRole);
+  google.refuseWith = 'access_denied';
+  entra.refuseWith = 700213;
+  await here.setContexts([
+    ...names.map((name) => contextOf(here, name, `refused-${name}`, `refused-${name}`)),
+    { name: 'good', cluster: here.target(1), namespace: 'refused-none' },
+  ]);
+  const controller = await here.startController(undefined, environment);
+  for (const name of names) {
+    const event = await eventAbout(here.source, `refused-${name}`, 'omni', 'ContextUnavailable');
+    expect(event.message).toMatch(problems[name]);
+  }
+  await propagates(here, 'refused-none', '2');
+  expect(controller.output).not.toContain('CANARY');
+
+  reviews.strangers.clear();
+  google.refuseWith = undefined;
+  entra.refuseWith = undefined;
+  await Promise.all(names.map((name) => propagates(here, `refused-${name}`, '2')));
+});
+
+test('a plugin that is allowed gives a client certificate, and a new one before that expires', async () => {
+  const here = stage();
+  const namespace = 'plugin';
+  await namespaceFor(here, namespace, 'plugin-user');
+  const { certPem, keyPem } = await here.target(1).clientCertificate('plugin-user');
+  const path = join(here.sandbox.folder, 'plugin');
+  const answer = join(here.sandbox.folder, 'answer.json');
+  const asked = join(here.sandbox.folder, 'asked');
+  const giveFor = async (seconds: number): Promise<void> => {
+    const status = {
+      clientCertificateData: certPem,
+      clientKeyData: keyPem,
+      expirationTimestamp: new Date(Date.now() + seconds * 1000).toISOString(),
+    };
+    await writeFile(answer, JSON.stringify({ apiVersion, kind: 'ExecCredential', status }));
+  };
+  await writeFile(
+    path,
+    `#!/bin/sh\nprintf '%s\\n' "$KUBERNETES_EXEC_INFO" >> ${asked}\ncat ${answer}\necho why >&2\n`,
+  );
+  await chmod(path, 0o755);
+  await giveFor(3);
+  await here.setContexts([
+    {
+      name: namespace,
+      cluster: here.target(1),
+      namespace,
+      clusterFields: {
+        extensions: [{ name: 'client.authentication.k8s.io/exec', extension: { tenant: 'x' } }],
+      },
+      userFields: { token: undefined, exec: { apiVersion, command: 'tool', provideClusterInfo: true } },
+    },
+  ]);
+  await sourceFor(here, namespace, namespace);
+  const controller = await here.startController(['--leader-elect=false', `--allow-exec=tool=${path}`]);
+  await propagates(here, namespace, '2');
+  await giveFor(3600);
+  await eventually('the plugin is asked again', async () => {
+    const count = await metric(controller, 'context_syncer_credentials_obtained_total', { provider: 'exec' });
+    expect(count).toBeGreaterThan(1);
+  });
+  await propagates(here, namespace, '3');
+  expect(controller.log).toContainEqual(
+    expect.objectContaining({
+      msg: 'exec plugin wrote to its standard error',
+      plugin: 'tool',
+      stderr: 'why',
+    }),
+  );
+  expect(controller.log).toContainEqual(
+    expect.objectContaining({ msg: 'credentials obtained', provider: 'exec', identity: 'plugin-user' }),
+  );
+  expect(controller.output).not.toContain('PRIVATE KEY');
+});
+
+/** Seconds under load; more than the default is for measuring. */
+const seconds = Number(process.env['CONTEXT_SYNCER_TOKEN_SECONDS'] ?? 11);
+const updatesPerSecond = 20;
+
+test('tokens that live for five seconds are renewed under load: nothing is refused, no watch and no connection ends', async () => {
+  const here = stage();
+  const verify = (token: string): string =>
+    token === here.target(1).adminToken ? 'admin' : google.verify(token);
+  google.lifetime = 5;
+  await using gate = await TokenGate.start(here.target(1), verify);
+  const namespaces = ['short-lived', 'long-lived'] as const;
+  const server = gate.url;
+  await here.setContexts([
+    { ...contextOf(here, 'gke', 'short-lived', 'short-lived'), server },
+    // The reference: the same way with a token that never changes. One cluster, so that both share its lane.
+    { name: 'long-lived', cluster: here.target(1), namespace: 'long-lived', server },
+  ]);
+  for (const namespace of namespaces) {
+    await here.createNamespace(namespace);
+    await sourceFor(here, namespace, namespace);
+  }
+  const controller = await here.startController(undefined, environment);
+  for (const namespace of namespaces) {
+    await propagates(here, namespace, '2');
+  }
+  const watches = await Promise.all(
+    namespaces.map((namespace) =>
+      ObjectWatch.open({
+        kubeconfig: here.sandbox.contextsKubeconfig([{ name: 'target', cluster: here.target(1) }]),
+        context: 'target',
+        namespace,
+        name: 'omni',
+      }),
+    ),
+  );
+  const before = { watches: [...gate.watches], accepted: gate.accepted };
+
+  const rounds = seconds * updatesPerSecond;
+  const began = performance.now();
+  const delays = await Promise.all(
+    namespaces.map(async (namespace, index) => {
+      const sightings: Promise<number>[] = [];
+      for (let round = 0; round < rounds; round += 1) {
+        const due = began + (round * 1000) / updatesPerSecond;
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
+        const sent = performance.now();
+        const value = `load-${round}`;
+        await here.source.request('PUT', `/api/v1/namespaces/${namespace}/configmaps/omni`, {
+          metadata: { name: 'omni', annotations: { [syncContexts]: namespace } },
+          data: { value },
+        });
+        sightings.push(arrival(watches[index], round).then((at) => at - sent));
+      }
+      return await Promise.all(sightings);
+    }),
+  );
+  for (const [index, namespace] of namespaces.entries()) {
+    await appears(here.target(1), 'configmaps', namespace, 'omni', ({ data }) => {
+      expect(data).toEqual({ value: `load-${rounds - 1}` });
+    });
+    await watches[index]?.close();
+  }
+  expect(gate.tokens - 1).toBeGreaterThanOrEqual(Math.floor(seconds / 5));
+  expect(gate.refused).toBe(0);
+  expect(gate.watches).toEqual(before.watches);
+  expect(gate.accepted - before.accepted).toBeLessThanOrEqual(64);
+  expect(
+    controller.log.filter(({ msg }) => /credentials cannot|no credentials|cannot be reached/.test(msg)),
+  ).toEqual([]);
+  if (process.env['CONTEXT_SYNCER_TOKEN_SECONDS'] !== undefined) {
+    for (const [index, namespace] of namespaces.entries()) {
+      const sorted = (delays[index] ?? []).toSorted((a, b) => a - b);
+      const at = (part: number): string =>
+        (sorted[Math.floor(sorted.length * part)] ?? Number.NaN).toFixed(1);
+      console.log(
+        `${namespace}: ${rounds} updates, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(0.999999)} ms`,
+      );
+    }
+    console.log(`tokens ${gate.tokens - 1}, connections ${gate.accepted}, watches ${gate.watches.length}`);
+  }
+});
+
+/** When the copy was first seen with this value or a later one: updates that follow each other closely can become one. */
+async function arrival(watch: ObjectWatch | undefined, round: number): Promise<number> {
+  const fits = (data: Readonly<Record<string, string>> | undefined): boolean =>
+    Number(/^load-(\d+)$/.exec(data?.['value'] ?? '')?.[1] ?? -1) >= round;
+  const sight = await watch?.sight((object) => fits(object?.data), 0, AbortSignal.timeout(60_000));
+  return sight?.at ?? Number.NaN;
+}
