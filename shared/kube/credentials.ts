@@ -2,6 +2,7 @@ import type { RequestOptions } from 'node:https';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ConnectionSettings, Impersonation } from './connection-spec.ts';
+import { errorCode } from './error-code.ts';
 import { CredentialsError } from './errors.ts';
 
 /** What a connection needs to prove who it is and whom it trusts. */
@@ -134,8 +135,4 @@ function escapeHeaderName(key: string): string {
 
 function base64(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64');
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }

@@ -59,6 +59,7 @@ export function execIssuer(
         KUBERNETES_EXEC_INFO: JSON.stringify(await execInfo(plugin, settings)),
       },
       signal,
+      clock: options.clock,
     });
     if (result.stderr !== '') {
       options.logger.warn('exec plugin wrote to its standard error', {

@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { Clock } from '../../clock.ts';
+import { errorCode } from '../error-code.ts';
 
 /** One run of a plugin. */
 export interface PluginCommand {
@@ -10,31 +12,40 @@ export interface PluginCommand {
   readonly env: Readonly<Record<string, string>>;
   /** Kills it. */
   readonly signal: AbortSignal;
+  readonly clock: Clock;
 }
 
-export type PluginResult = {
-  /** The last of what it wrote to its standard error: printable characters, at most `stderrBytes`. */
-  readonly stderr: string;
-} & (
+export type PluginOutcome =
   | { readonly ended: 'well'; readonly stdout: string }
   | { readonly ended: 'exit'; readonly code: number | undefined; readonly signal: string | undefined }
   | { readonly ended: 'too much output' | 'aborted' }
-  | { readonly ended: 'not started'; readonly code: string }
-);
+  | { readonly ended: 'not started'; readonly code: string };
+
+export type PluginResult = PluginOutcome & {
+  /** The last of what it wrote to its standard error: printable characters, at most `stderrBytes`. */
+  readonly stderr: string;
+};
 
 /** Bytes of an answer: an ExecCredential with a chain of certificates has some 10 kB. */
 export const stdoutBytes = 1024 * 1024;
 export const stderrBytes = 1024;
-/** A plugin that has ended can have left a process behind that holds the pipes: nobody waits for it longer than this. */
+/** What a plugin left behind in a group of its own can hold the pipes: nobody waits for it longer than this. */
 const pipesMs = 250;
 
 /**
  * Runs a plugin without a shell and without standard input, in a process group of its own. The group is killed when the
  * plugin ends, prints too much or is aborted, so that what it forked goes, too. Never rejects.
  */
-export function runPlugin({ path, args, env, signal }: PluginCommand): Promise<PluginResult> {
+export function runPlugin(command: PluginCommand): Promise<PluginResult> {
+  const { signal, clock } = command;
   return new Promise((resolve) => {
-    const child = spawn(path, args, { cwd: '/', env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    let child: Plugin;
+    try {
+      child = start(command);
+    } catch (error) {
+      resolve({ ended: 'not started', code: errorCode(error), stderr: '' });
+      return;
+    }
     const stdout = collect(child.stdout, stdoutBytes, () => {
       finish({ ended: 'too much output' });
     });
@@ -43,16 +54,18 @@ export function runPlugin({ path, args, env, signal }: PluginCommand): Promise<P
       finish({ ended: 'aborted' });
     };
     let settled = false;
-    const finish = (result: WithoutStderr): void => {
+    const finish = (outcome: PluginOutcome): void => {
       if (settled) {
         return;
       }
       settled = true;
       signal.removeEventListener('abort', onAbort);
-      killGroup(child.pid);
+      if (child.exitCode === null && child.signalCode === null) {
+        killGroup(child.pid);
+      }
       child.stdout.destroy();
       child.stderr.destroy();
-      resolve({ ...result, stderr: printable(stderr()) });
+      resolve({ ...outcome, stderr: printable(stderr()) });
     };
     const ended = (): void => {
       const { exitCode, signalCode } = child;
@@ -63,14 +76,13 @@ export function runPlugin({ path, args, env, signal }: PluginCommand): Promise<P
       );
     };
     child.on('error', (error) => {
-      finish({
-        ended: 'not started',
-        code: 'code' in error && typeof error.code === 'string' ? error.code : 'unknown',
-      });
+      finish({ ended: 'not started', code: errorCode(error) });
     });
     child.on('close', ended);
     child.on('exit', () => {
-      setTimeout(ended, pipesMs).unref();
+      // At once, while nobody else can have the number.
+      killGroup(child.pid);
+      clock.schedule(pipesMs, ended);
     });
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) {
@@ -79,11 +91,12 @@ export function runPlugin({ path, args, env, signal }: PluginCommand): Promise<P
   });
 }
 
-type WithoutStderr = PluginResult extends infer Result
-  ? Result extends unknown
-    ? Omit<Result, 'stderr'>
-    : never
-  : never;
+type Plugin = ChildProcessByStdio<null, Readable, Readable>;
+
+/** Throws what the operating system refuses at once, such as too many arguments; other failures are events. */
+function start({ path, args, env }: PluginCommand): Plugin {
+  return spawn(path, args, { cwd: '/', env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+}
 
 /** Gathers a stream: at most `limit` bytes, or, where that is Infinity, its last `stderrBytes`. */
 function collect(stream: Readable, limit: number, onTooMuch: () => void): () => Buffer {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ConnectionSettings, Material } from '../connection-spec.ts';
 import type { MaterialTexts } from '../credentials.ts';
+import { errorCode } from '../error-code.ts';
 import { CredentialsError } from '../errors.ts';
 import { lifetimeOf } from './lifetime.ts';
 import type { CredentialProvider } from './provider.ts';
@@ -63,8 +64,4 @@ export async function readCredentialFile(what: string, path: string): Promise<st
     throw new CredentialsError(`the ${what} file ${path} is empty`);
   }
   return text;
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../../../shared/clock.ts';
 import { execIssuer } from '../../../../../shared/kube/credentials/exec-plugin.ts';
 import type { ExecSettings } from '../../../../../shared/kube/credentials/issuer-settings.ts';
 import type { Issued } from '../../../../../shared/kube/credentials/issuers.ts';
 import { CredentialsError } from '../../../../../shared/kube/errors.ts';
 import { type LogFields, silentLogger } from '../../../../../shared/logger.ts';
-import { ManualClock } from '../../../fakes/manual-clock.ts';
 
 const v1 = 'client.authentication.k8s.io/v1';
 let folder: string;
@@ -49,7 +49,7 @@ async function run(
     plugin,
     { server: 'https://api', certificateAuthority: { text: 'PEM' }, tlsServerName: 'kubernetes' },
     {
-      clock: new ManualClock(),
+      clock: systemClock(),
       logger: { ...silentLogger, warn: (_message, fields) => lines.push(fields) },
       environment: { PATH: process.env['PATH'], HOME: folder, ...options.environment },
     },
@@ -162,6 +162,12 @@ describe('a plugin that misbehaves is a problem in words, and nothing of its out
   test('does not exist', async () => {
     expect(await problem(run('true', { settings: { path: join(folder, 'nothing') } }))).toMatch(
       /cannot be started: .*nothing \(ENOENT\); bring its program by an init container/,
+    );
+  });
+
+  test('gets more than the operating system takes', async () => {
+    expect(await problem(run('true', { settings: { args: ['CANARY'.repeat(1_000_000)] } }))).toMatch(
+      /cannot be started: .* \(E2BIG\)/,
     );
   });
 
