@@ -55,6 +55,7 @@ export class ContextLink {
   #evidence: ClusterEvidence | undefined;
   #problem: string | undefined;
   #downSince: number | undefined;
+  #credentialsFail = false;
   #failures = 0;
 
   constructor(options: ContextLinkOptions) {
@@ -81,9 +82,12 @@ export class ContextLink {
     return this.#state === 'down' ? this.#problem : undefined;
   }
 
-  /** Since when it cannot be reached, in milliseconds since the Unix epoch; undefined while it can. */
+  /**
+   * Since when it cannot be reached, in milliseconds since the Unix epoch; undefined while it can, and where the credentials are at
+   * fault: they are a problem of the context, with words of what to do.
+   */
   get downSince(): number | undefined {
-    return this.#downSince;
+    return this.#credentialsFail ? undefined : this.#downSince;
   }
 
   /** A request found no answer: look at once whether the cluster is still there. */
@@ -165,10 +169,20 @@ export class ContextLink {
       this.#downSince = state === 'down' ? this.#options.clock.now() : undefined;
     }
     this.#state = state;
+    this.#credentialsFail = isOfCredentials(error);
     this.#problem = problem;
     this.#evidence = evidence;
     this.#options.onChange(this);
   }
+}
+
+/** True where nothing but other credentials, or rights for these, can help. */
+function isOfCredentials(error: unknown): boolean {
+  return (
+    isApiError(error, 'Unauthorized') ||
+    (error instanceof TransportError &&
+      (error.reason === 'CredentialsUnusable' || error.reason === 'ClientCertificateRefused'))
+  );
 }
 
 /** The cluster answers, and lets us read nothing that says who it is. */

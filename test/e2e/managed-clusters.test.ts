@@ -1,6 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseCatalog } from '../../shared/catalog/document.ts';
 import { FakeAws, podRole } from '../clouds/fake-aws.ts';
 import { aksServerId, FakeEntra, objectId } from '../clouds/fake-entra.ts';
 import { FakeGoogle, serviceAccount } from '../clouds/fake-google.ts';
@@ -11,7 +12,15 @@ import { eventually } from '../harness/eventually.ts';
 import { apply, create, remove, setData } from '../harness/kubectl.ts';
 import { metric } from '../harness/metrics.ts';
 import { copyRights, grantIn, namespaceRights } from '../harness/rbac.ts';
-import { appears, disappears, eventAbout, type Stage, syncContexts, useStage } from '../harness/stage.ts';
+import {
+  appears,
+  disappears,
+  eventAbout,
+  find,
+  type Stage,
+  syncContexts,
+  useStage,
+} from '../harness/stage.ts';
 import { CertificateAuthority } from '../sandbox/control-plane/certificate-authority.ts';
 import type { ContextSpec } from '../sandbox/sandbox.ts';
 
@@ -189,6 +198,15 @@ test('a cloud that refuses, and a cluster that does not know the identity, are t
     const event = await eventAbout(here.source, `refused-${name}`, 'omni', 'ContextUnavailable');
     expect(event.message).toMatch(problems[name]);
   }
+  // What the webhook reads.
+  await eventually('the catalog has the problems', async () => {
+    const catalog = await find(here.source, 'configmaps', 'context-syncer', 'context-syncer-catalog');
+    const { contexts } = parseCatalog(catalog?.data?.['catalog.json'] ?? '');
+    for (const name of names) {
+      expect(contexts.get(`refused-${name}`)?.problem).toMatch(problems[name]);
+      expect(contexts.get(`refused-${name}`)?.unreachableSince).toBeUndefined();
+    }
+  });
   await propagates(here, 'refused-none', '2');
   expect(controller.output).not.toContain('CANARY');
 

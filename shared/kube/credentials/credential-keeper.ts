@@ -54,6 +54,7 @@ export class CredentialKeeper {
   #held: Held | undefined;
   #attempt: Promise<Credentials> | undefined;
   #failures = 0;
+  /** The last attempt's, while none has succeeded since. */
   #failure: { readonly error: CredentialsError; readonly retryAt: number } | undefined;
   #complained: string | undefined;
   #refusedAt = -Infinity;
@@ -121,6 +122,9 @@ export class CredentialKeeper {
 
   #begin(fresh: boolean): Promise<Credentials> {
     const { clock } = this.#options;
+    if (this.#closing.signal.aborted) {
+      return Promise.reject(new AbortedError());
+    }
     if (
       this.#attempt === undefined &&
       this.#failure !== undefined &&
@@ -251,8 +255,10 @@ export class CredentialKeeper {
 
   #schedule(ms: number): void {
     this.#cancelRenewal = this.#options.clock.schedule(ms, () => {
+      if (this.#failure !== undefined) {
+        this.#failure = { ...this.#failure, retryAt: -Infinity };
+      }
       // Its failure is logged, remembered and tried again.
-      this.#failure = undefined;
       this.#begin(false).catch(() => undefined);
     });
   }
@@ -260,10 +266,12 @@ export class CredentialKeeper {
   async #waitFor(attempt: Promise<Credentials>): Promise<Credentials> {
     const late = Promise.withResolvers<never>();
     const cancel = this.#options.clock.schedule(waitMs, () => {
+      // The same words as before, where there are some: a problem that changes its words looks like another one.
       late.reject(
-        new CredentialsError(
-          `${sourceOf[this.#provider.name]} has not answered within ${waitMs / 1000} s yet`,
-        ),
+        this.#failure?.error ??
+          new CredentialsError(
+            `${sourceOf[this.#provider.name]} has not answered within ${waitMs / 1000} s yet`,
+          ),
       );
     });
     try {
