@@ -32,6 +32,8 @@ export class TokenGate implements AsyncDisposable {
     const server = createServer({ cert: certPem, key: keyPem }, (request, response) => {
       gate.#pass(place, verify, request, response);
     });
+    // Longer than any client keeps an idle connection: it is the client that closes it.
+    server.keepAliveTimeout = 600_000;
     server.on('secureConnection', () => {
       gate.accepted += 1;
     });
