@@ -38,7 +38,7 @@ export function parseConfigFile(path: string, content: string): ConfigFile {
       repeated.add(key);
     }
     const node = isAlias(pair.value) ? pair.value.resolve(document) : pair.value;
-    settings.set(key, { key, value: givenValue(node), items: itemsOf(node), file: path });
+    settings.set(key, { key, value: givenValue(node), file: path });
   }
   return {
     settings: [...settings.values()],
@@ -60,15 +60,6 @@ function givenValue(node: Node | null | undefined): GivenValue {
     return 'a list';
   }
   return isScalar(node) && node.value !== null ? { text: textOf(node) } : 'nothing';
-}
-
-/** The texts of a list that has nothing else. */
-function itemsOf(node: Node | null | undefined): readonly string[] | undefined {
-  if (!isSeq(node)) {
-    return undefined;
-  }
-  const items = node.items.flatMap((item) => (isScalar(item) ? [textOf(item)] : []));
-  return items.length === node.items.length ? items : undefined;
 }
 
 /** The source of numbers, because 1.10 is a name here, not 1.1; the meaning of all else, so that `True` is `true`. */

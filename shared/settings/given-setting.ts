@@ -7,8 +7,6 @@ export type GivenValue = { readonly text: string } | 'nothing' | 'a list' | 'a m
 export interface GivenSetting {
   readonly key: string;
   readonly value: GivenValue;
-  /** Where the value is a list of single values in a file: those. */
-  readonly items?: readonly string[] | undefined;
   readonly file?: string;
 }
 

@@ -19,34 +19,21 @@ export function mergeSettings(
       .flat(),
   );
   const kept = fromFile.filter(({ key }) => !displaced.has(key));
-  return new Map([...kept, ...joined(table, fromFlags)].map((given) => [given.key, asText(table, given)]));
+  const flags = new Map<string, GivenSetting>();
+  for (const flag of fromFlags) {
+    const before = flags.get(flag.key);
+    const addsUp = before !== undefined && table[flag.key]?.type.list === true;
+    flags.set(flag.key, addsUp ? together(before, flag) : flag);
+  }
+  return new Map([...kept.map((given) => [given.key, given] as const), ...flags]);
 }
 
-/** One setting in place of the flags of a list; what was given without a value stays as it is, and is reported. */
-function joined(table: SettingsTable, flags: readonly GivenSetting[]): readonly GivenSetting[] {
-  const lists = Map.groupBy(
-    flags.filter(({ key, value }) => isList(table, key) && typeof value === 'object'),
-    ({ key }) => key,
-  );
-  return [
-    ...[...lists].map(([key, given]) => ({
-      key,
-      value: {
-        text: given.flatMap(({ value }) => (typeof value === 'object' ? [value.text] : [])).join(','),
-      },
-    })),
-    ...flags.filter((flag) => !(lists.get(flag.key)?.includes(flag) ?? false)),
-  ];
-}
-
-/** A list from a file in the form in which a flag has it. */
-function asText(table: SettingsTable, given: GivenSetting): GivenSetting {
-  return isList(table, given.key) && given.items !== undefined
-    ? { ...given, value: { text: given.items.join(',') } }
-    : given;
-}
-
-/** A file can have keys such as __proto__, which every object seems to have. */
-function isList(table: SettingsTable, key: string): boolean {
-  return Object.hasOwn(table, key) && table[key]?.type.list === true;
+/** Two flags of a list as one. One without a value stays alone, so that it is reported. */
+function together(one: GivenSetting, other: GivenSetting): GivenSetting {
+  if (typeof one.value !== 'object') {
+    return one;
+  }
+  return typeof other.value === 'object'
+    ? { key: one.key, value: { text: `${one.value.text},${other.value.text}` } }
+    : other;
 }
