@@ -2,7 +2,7 @@ import type { ValueType } from './value-type.ts';
 
 /**
  * `NAME=/absolute/path`, several separated by commas: what a kubeconfig calls a plugin, and the program that is run for
- * it. A name is the `command` of an `exec` entry as it stands there.
+ * it. A name is the `command` of an `exec` entry letter by letter.
  */
 export const allowedPlugins: ValueType<ReadonlyMap<string, string>> = {
   json: 'string',

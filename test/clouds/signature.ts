@@ -7,7 +7,7 @@ export interface AccessKey {
   readonly identity: string;
 }
 
-/** Whom an EKS token stands for, as EKS and STS find out: by AWS's Signature Version 4, written down here anew. */
+/** Whom an EKS token stands for, as EKS and STS find out: by AWS's Signature Version 4, independent of the library that signs. */
 export function verifyEksToken(
   token: string,
   clusterId: string,

@@ -94,7 +94,7 @@ const clouds = {
 type Cloud = keyof typeof clouds;
 const names: readonly Cloud[] = ['eks', 'gke', 'aks'];
 
-/** A context that is named as its cloud, or as told, with the tool's own user entry. */
+/** A context that is named as its cloud unless a name is given, with the tool's own user entry. */
 function contextOf(here: Stage, cloud: Cloud, namespace: string, name: string = cloud): ContextSpec {
   return {
     name,
@@ -178,7 +178,7 @@ test('what the tools of EKS, GKE and AKS write works unchanged, from a Secret', 
   }
 });
 
-test('a cloud that refuses, and a cluster that does not know the identity, are told with what to grant; others go on', async () => {
+test('a refusal by a cloud or a cluster says what to grant, and affects no other context', async () => {
   const here = stage();
   const problems: Readonly<Record<Cloud, RegExp>> = {
     eks: /role\/context-syncer needs an access entry in the cluster: aws eks create-access-entry --cluster-name demo/,

@@ -102,7 +102,7 @@ export function readAks(
   };
 }
 
-/** Only Microsoft's own: the Pod's federated token is sent there, and would open Azure to whoever gets it. */
+/** Only Microsoft's own: the Pod's federated token is sent there, and opens Azure to its holder. */
 function readAuthority(values: ReadonlyMap<string, string>, problems: string[]): string | undefined {
   const host = values.get('authority');
   const environment = values.get('environment');

@@ -99,7 +99,7 @@ function needed(
   return value;
 }
 
-/** Entra's messages can repeat what was sent: only the codes are told. */
+/** Entra's messages can repeat what was sent: only the codes are shown. */
 function problemOf({ login, clientId }: AksSettings, error: unknown): string {
   const { errorCode, errorMessage } = isRecord(error) ? error : {};
   const codes = [

@@ -5,6 +5,7 @@ import type { ConnectionSettings } from '../connection-spec.ts';
 import { buildCredentials, type Credentials, type MaterialTexts } from '../credentials.ts';
 import { AbortedError, CredentialsError } from '../errors.ts';
 import type { CredentialProvider, Obtained, ProviderName } from './provider.ts';
+import { within } from './within.ts';
 
 export interface CredentialKeeperOptions {
   readonly clock: Clock;
@@ -113,7 +114,7 @@ export class CredentialKeeper {
       return await this.#waitFor(this.#begin(true));
     } catch (error) {
       if (error instanceof CredentialsError) {
-        // The refusal itself says more to whoever asked.
+        // The caller's own refusal says more.
         return undefined;
       }
       throw error;
@@ -165,22 +166,14 @@ export class CredentialKeeper {
     const { clock } = this.#options;
     const { name, renewal } = this.#provider;
     const attempt = new AbortController();
-    const signal = AbortSignal.any([attempt.signal, this.#closing.signal]);
-    const late = Promise.withResolvers<never>();
-    signal.addEventListener('abort', () => {
-      late.reject(
-        new CredentialsError(`${sourceOf[name]} did not answer within ${attemptTimeoutMs / 1000} s`),
-      );
-    });
-    const cancel = clock.schedule(attemptTimeoutMs, () => {
-      attempt.abort();
-    });
-    let obtained: Obtained;
-    try {
-      obtained = await Promise.race([this.#provider.obtain({ fresh, signal }), late.promise]);
-    } finally {
-      cancel();
-    }
+    const obtained = await within(
+      this.#provider.obtain({ fresh, signal: AbortSignal.any([attempt.signal, this.#closing.signal]) }),
+      { clock, ms: attemptTimeoutMs, signal: this.#closing.signal },
+      () => {
+        attempt.abort();
+        return new CredentialsError(`${sourceOf[name]} did not answer within ${attemptTimeoutMs / 1000} s`);
+      },
+    );
     if (renewal.kind === 'expiry' && (obtained.expiresAt ?? Infinity) <= clock.now()) {
       throw new CredentialsError(
         `${sourceOf[name]} gave credentials that have expired at ${new Date(obtained.expiresAt ?? 0).toISOString()}; compare the clocks`,
@@ -264,21 +257,16 @@ export class CredentialKeeper {
   }
 
   async #waitFor(attempt: Promise<Credentials>): Promise<Credentials> {
-    const late = Promise.withResolvers<never>();
-    const cancel = this.#options.clock.schedule(waitMs, () => {
+    return await within(
+      attempt,
+      { clock: this.#options.clock, ms: waitMs },
       // The same words as before, where there are some: a problem that changes its words looks like another one.
-      late.reject(
+      () =>
         this.#failure?.error ??
-          new CredentialsError(
-            `${sourceOf[this.#provider.name]} has not answered within ${waitMs / 1000} s yet`,
-          ),
-      );
-    });
-    try {
-      return await Promise.race([attempt, late.promise]);
-    } finally {
-      cancel();
-    }
+        new CredentialsError(
+          `${sourceOf[this.#provider.name]} has not answered within ${waitMs / 1000} s yet`,
+        ),
+    );
   }
 
   #throwIfClosed(): void {

@@ -61,11 +61,11 @@ export function readEks(
     return undefined;
   }
   if (clusterId === undefined || !/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(clusterId)) {
-    problems.push(`${form.tool}: the cluster's name is missing or is none`);
+    problems.push(`${form.tool}: the cluster's name is missing or not valid`);
   }
   // It becomes part of the host that requests are signed for and sent to.
   if (region === undefined || !/^[a-z]{2,4}(-[a-z]{2,12}){1,3}-\d{1,2}$/.test(region)) {
-    problems.push(`${form.tool}: the region is missing or is none: add --region`);
+    problems.push(`${form.tool}: the region is missing or not valid: add --region`);
   }
   if (roleArn !== undefined && !/^arn:[a-z-]{3,20}:iam::\d{12}:role\/[\w+=,.@/-]{1,600}$/.test(roleArn)) {
     problems.push(`${form.tool}: the role is no ARN of an IAM role`);

@@ -81,7 +81,7 @@ export function execAdvice({ name }: ExecSettings, identity: string | undefined)
   return `check what the exec plugin "${name}" is given${identity === undefined ? '' : ` and that ${identity} may use the cluster`}`;
 }
 
-/** What the plugin is told. The certificate authority can lie in a file. */
+/** The content of KUBERNETES_EXEC_INFO. The certificate authority can be in a file. */
 async function execInfo(plugin: ExecSettings, settings: ConnectionSettings): Promise<object> {
   const { apiVersion, clusterInfo } = plugin;
   const spec = { interactive: false };

@@ -51,7 +51,7 @@ async function emailOf(auth: {
   }
 }
 
-/** The library's messages can quote an answer, which can hold tokens: only the code and the status of one are told. */
+/** The library's messages can quote an answer, which can hold tokens: only its code and status are shown. */
 function problemOf(error: unknown): string {
   const response = isRecord(error) && isRecord(error['response']) ? error['response'] : undefined;
   if (response === undefined) {

@@ -1,7 +1,7 @@
 /** Who issues a context's credentials, as its `exec` entry says it. Part of a connection's settings. */
 export type IssuerSettings = EksSettings | GkeSettings | AksSettings | ExecSettings;
 
-/** What `aws eks get-token` and `aws-iam-authenticator token` are told. */
+/** The options of `aws eks get-token` and `aws-iam-authenticator token`. */
 export interface EksSettings {
   readonly provider: 'eks';
   /** Name of the cluster, or its ID on an Outpost: what the token is good for. */
@@ -15,14 +15,14 @@ export interface EksSettings {
   readonly profile: string | undefined;
 }
 
-/** `gke-gcloud-auth-plugin` is told nothing: it takes the application default credentials. */
+/** `gke-gcloud-auth-plugin` has no options: it takes the application default credentials. */
 export interface GkeSettings {
   readonly provider: 'gke';
 }
 
 export type AksLogin = 'workloadidentity' | 'msi' | 'spn';
 
-/** What `kubelogin get-token` is told. */
+/** The options of `kubelogin get-token`. */
 export interface AksSettings {
   readonly provider: 'aks';
   readonly login: AksLogin;
@@ -54,6 +54,6 @@ export interface ExecSettings {
   readonly path: string;
   readonly args: readonly string[];
   readonly env: readonly (readonly [name: string, value: string])[];
-  /** Present where the plugin is told about the cluster; `config` is the cluster's own entry for plugins. */
+  /** Present where the plugin gets the cluster in KUBERNETES_EXEC_INFO; `config` is the cluster's own entry for plugins. */
   readonly clusterInfo: { readonly config: unknown } | undefined;
 }

@@ -236,7 +236,7 @@ describe('AKS', () => {
   });
 });
 
-test('a library that is not installed is told by its package', async () => {
+test('a library that is not installed is named by its package', async () => {
   const name = 'a-package-that-nobody-has';
   await expect(optionalLibrary(name, () => import(name))).rejects.toThrow(
     'leaves out the npm packages that the context needs (a-package-that-nobody-has): install without --omit=optional',

@@ -134,7 +134,7 @@ describe('EKS', () => {
     [
       'a region that leads elsewhere',
       { args: ['eks', 'get-token', '--cluster-name', 'x', '--region', 'evil.example/CANARY'] },
-      /region is missing or is none/,
+      /region is missing or not valid/,
     ],
     ['a role that is no ARN', { args: [...get, '--role-arn', 'CANARY'] }, /no ARN/],
     ['an option twice', { args: [...get, '--region', 'us-east-1'] }, /--region is given more than once/],
@@ -347,7 +347,7 @@ describe('plugins', () => {
     });
   });
 
-  test('are told about the cluster when the entry wants it', () => {
+  test('get the cluster when the entry asks for it', () => {
     const cluster = {
       extensions: [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'x' } }],
     };

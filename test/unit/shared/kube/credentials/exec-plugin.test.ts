@@ -98,7 +98,7 @@ describe('a plugin', () => {
 
   test.each<[string, ExecSettings['clusterInfo'], object]>([
     [
-      'about the cluster',
+      'the cluster',
       { config: { audience: 'x' } },
       {
         interactive: false,
@@ -110,8 +110,8 @@ describe('a plugin', () => {
         },
       },
     ],
-    ['nothing about it', undefined, { interactive: false }],
-  ])('is told %s', async (_what, clusterInfo, spec) => {
+    ['no cluster', undefined, { interactive: false }],
+  ])('gets %s', async (_what, clusterInfo, spec) => {
     const out = join(folder, 'out');
     await run(`printf %s "$KUBERNETES_EXEC_INFO" > ${out}; ${prints({ token: 't' })}`, {
       settings: { clusterInfo },
@@ -132,7 +132,7 @@ describe('a plugin', () => {
   });
 });
 
-describe('a plugin that misbehaves is a problem in words, and nothing of its output is told', () => {
+describe('a plugin that misbehaves becomes a problem that repeats nothing of its output', () => {
   test.each<[string, string, RegExp]>([
     ['exits 1', 'echo CANARY; exit 1', /"tool" failed \(exit code 1\)/],
     ['is killed', 'kill -9 $$', /failed \(ended by SIGKILL\)/],
