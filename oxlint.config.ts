@@ -11,6 +11,11 @@ const packages: readonly {
     only: /^shared\/kube/,
     why: 'only shared/kube talks to API servers',
   },
+  {
+    names: ['google-auth-library', '@azure/msal-node', '@aws-sdk/credential-providers'],
+    only: /^shared\/kube\/credentials/,
+    why: 'only shared/kube/credentials talks to clouds',
+  },
   { names: ['express'], only: /^webhook/, why: 'only webhook/ serves with express' },
   { names: ['node-forge'], only: /^certs/, why: 'only certs/ makes certificates' },
   { names: ['commander'], only: /^cli/, why: 'only cli/ reads the command line' },
@@ -65,6 +70,7 @@ function outside(room: string): { group: string[]; message: string } {
 const roomOverrides = [
   ...Object.keys(rooms).map((room) => restricted(room, [outside(room)])),
   restricted('shared/kube', [outside('shared')]),
+  restricted('shared/kube/credentials', [outside('shared')]),
   ...controllerFolders.map((folder, index) =>
     restricted(`controller/${folder}`, [
       outside('controller'),

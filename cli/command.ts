@@ -16,6 +16,8 @@ export interface Environment {
   readonly version: string;
   /** Where Kubernetes tells a Pod its API server to be. */
   readonly inCluster: { readonly host?: string; readonly port?: string };
+  /** Variables that credentials of target clusters are made with. */
+  readonly credentialEnvironment: Readonly<Record<string, string | undefined>>;
 }
 
 /** A command whose settings have been read. */

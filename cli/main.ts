@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { systemClock } from '../shared/clock.ts';
+import { credentialVariables } from '../shared/kube/credentials/variables.ts';
 import { controllerCommand } from './controller-command.ts';
 import { programVersion } from './program-version.ts';
 import { runProgram } from './run-program.ts';
@@ -19,6 +20,7 @@ const status = await runProgram(
     identity: `${hostname()}_${randomUUID()}`,
     version: await programVersion(),
     inCluster: { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) },
+    credentialEnvironment: Object.fromEntries(credentialVariables.map((name) => [name, process.env[name]])),
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     readFile: (path) => readFile(path, 'utf8'),

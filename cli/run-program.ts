@@ -17,6 +17,7 @@ export interface Host {
   readonly identity: string;
   readonly version: string;
   readonly inCluster: Environment['inCluster'];
+  readonly credentialEnvironment: Environment['credentialEnvironment'];
   stdout(text: string): void;
   stderr(text: string): void;
   readFile(path: string): Promise<string>;
@@ -64,10 +65,19 @@ async function runPrepared(host: Host, name: string, prepared: PreparedCommand):
   };
   exitOnCrash(host.process, logger, giveUp);
   const signal = stopOnSignals(host.process, host.clock, logger, giveUp);
-  const { clock, random, identity, version, inCluster } = host;
+  const { clock, random, identity, version, inCluster, credentialEnvironment } = host;
   logger.info('starting', { command: name, version, identity });
   try {
-    await prepared.run({ logger, clock, random, signal, identity, version, inCluster });
+    await prepared.run({
+      logger,
+      clock,
+      random,
+      signal,
+      identity,
+      version,
+      inCluster,
+      credentialEnvironment,
+    });
   } catch (error) {
     if (error instanceof StartupError) {
       throw error;

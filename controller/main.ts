@@ -3,6 +3,7 @@ import type { HealthCheck } from '../shared/http/health-route.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { connect } from '../shared/kube/connection.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
+import { createIssuers, type Issuers } from '../shared/kube/credentials/issuers.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import { runWithLease } from '../shared/kube/lease.ts';
@@ -11,7 +12,7 @@ import type { ControllerSettings } from '../shared/settings/controller-settings.
 import { StartupError } from '../shared/settings/startup-error.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import type { Trip } from './guard/trip.ts';
-import { ControllerMetrics } from './observe/controller-metrics.ts';
+import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
 import { KnownSource } from './source/known-source.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
 import { identifySource, kubeSystemUid, type SourceIdentity } from './source/source-identity.ts';
@@ -29,22 +30,30 @@ export async function runController(
   settings: ControllerSettings,
   environment: ControllerEnvironment,
 ): Promise<void> {
-  const { logger, clock, signal } = environment;
-  const connectTo = (spec: ConnectionSpec): KubeClient =>
-    connect(spec, { clock, logger, userAgent: `context-syncer/${environment.version}` });
+  const { signal } = environment;
   const spec = await withAllProblems(
     ownClusterSpec(settings.kubeconfig, environment.inCluster),
     checkContexts(settings.contexts),
   );
-  const client = connectTo(spec);
+  const openSource = connector(environment, () => undefined);
+  const client = openSource(spec);
   const stopping = new AbortController();
   const stop = AbortSignal.any([signal, stopping.signal]);
   try {
-    await new Controller(settings, environment, client, connectTo, () => connectTo(spec)).run(stop);
+    await new Controller(settings, environment, client, () => openSource(spec)).run(stop);
   } finally {
     stopping.abort();
     await client.close();
   }
+}
+
+/** Opens connections whose credentials are obtained as they need it. */
+function connector(
+  { clock, random, logger, credentialEnvironment, version }: ControllerEnvironment,
+  onObtained: Issuers['onObtained'],
+): (spec: ConnectionSpec) => KubeClient {
+  const issuers = createIssuers({ clock, random, logger, environment: credentialEnvironment, onObtained });
+  return (spec) => connect(spec, { clock, logger, issuers, userAgent: `context-syncer/${version}` });
 }
 
 /** The parts of one controller process, and what they know of each other. */
@@ -66,13 +75,11 @@ class Controller {
     settings: ControllerSettings,
     environment: ControllerEnvironment,
     client: KubeClient,
-    connectTo: (spec: ConnectionSpec) => KubeClient,
     openSource: () => KubeClient,
   ) {
     this.#settings = settings;
     this.#environment = environment;
     this.#client = client;
-    this.#connect = connectTo;
     this.#openSource = openSource;
     this.#source = new KnownSource(client.server, environment.logger);
     this.#metrics = new ControllerMetrics(
@@ -87,12 +94,16 @@ class Controller {
       },
       { leaseName, clock: environment.clock },
     );
+    this.#connect = connector(environment, (provider, result) => {
+      this.#metrics.credentialsObtained(provider, result);
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { logger, clock, random } = this.#environment;
     const contexts = new ContextsSource({
       setting: this.#settings.contexts,
+      plugins: this.#settings.allowExec,
       client: this.#client,
       clock,
       random,
@@ -224,9 +235,14 @@ class Controller {
     ];
   }
 
-  *#contextStates(): Iterable<{ name: string; state: 'settling' | 'up' | 'down' | 'unusable' }> {
+  *#contextStates(): ReturnType<MetricsSources['contexts']> {
     for (const { name } of this.#contexts ?? []) {
-      yield { name, state: this.#term?.engine.registry.link(name)?.state ?? 'unusable' };
+      const link = this.#term?.engine.registry.link(name);
+      yield {
+        name,
+        state: link?.state ?? 'unusable',
+        credentialsExpireAt: link?.client.credential?.expiresAt,
+      };
     }
   }
 }

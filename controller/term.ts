@@ -32,6 +32,8 @@ export interface ControllerEnvironment {
   readonly identity: string;
   readonly version: string;
   readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
+  /** Variables that credentials of target clusters are made with, by name. */
+  readonly credentialEnvironment: Readonly<Record<string, string | undefined>>;
 }
 
 export interface TermOptions {

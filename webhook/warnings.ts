@@ -4,6 +4,8 @@ import type { ContextList } from '../shared/sync-contexts.ts';
 
 /** What the Kubernetes documentation recommends at most for one warning, in characters. */
 const maxCharacters = 120;
+/** For a warning that says what to do. The API server may cut longer ones. */
+const maxProblemCharacters = 256;
 /** The API server drops warnings beyond 4096 characters in all. */
 const maxWarnings = 20;
 
@@ -13,7 +15,7 @@ export function syncIgnored({ sync }: Keys): string {
   return told.length <= maxCharacters ? told : told.slice(told.indexOf('/') + 1);
 }
 
-/** What is worth knowing about a list, and no reason to refuse it. Each is at most 120 characters long. */
+/** What is worth knowing about a list, and no reason to refuse it. Each is at most 120 characters long, or 256 where it says what to do. */
 export function warningsOf(list: ContextList, catalog: Catalog): readonly string[] {
   const warnings = [
     ...list.repeated.map((name) => sentence(name, 'is listed more than once; it counts once.')),
@@ -33,9 +35,14 @@ function availability(name: string, { contexts }: Catalog): string | undefined {
     const since = new Date(context.unreachableSince).toISOString().slice(0, 16);
     return sentence(name, `is unreachable since ${since}Z; its copy follows when it answers.`);
   }
-  return context?.problem === undefined
-    ? undefined
-    : sentence(name, "cannot be used at present; the controller's log says why.");
+  return context?.problem === undefined ? undefined : unusable(name, context.problem);
+}
+
+function unusable(name: string, problem: string): string {
+  const warning = `${sentence(name, 'cannot be used at present:')} ${problem.replace(/\p{C}/gu, ' ')}.`;
+  return warning.length <= maxProblemCharacters
+    ? warning
+    : `${warning.slice(0, maxProblemCharacters - 1).toWellFormed()}…`;
 }
 
 /** Long names lose their middle: their ends tell them apart. */

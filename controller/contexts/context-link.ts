@@ -6,7 +6,7 @@ import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import { type ClusterEvidence, isIdentity, refined } from './evidence.ts';
-import { describeLinkFailure, UnidentifiedError } from './link-problem.ts';
+import { describeLinkFailure, isOfCredentials, UnidentifiedError } from './link-problem.ts';
 import { isStillCluster, probeCluster, SourceSilentError } from './probe.ts';
 
 /**
@@ -34,7 +34,10 @@ export interface LinkStatus {
   readonly evidence: ClusterEvidence | undefined;
   /** Why the cluster cannot be reached at present, as a sentence; undefined while it can. */
   readonly problem: string | undefined;
-  /** Since when it cannot be reached, in milliseconds since the Unix epoch; undefined while it can. */
+  /**
+   * Since when it cannot be reached, in milliseconds since the Unix epoch; undefined while it can, and where the
+   * credentials are at fault: these are a problem of the context, with words of what to do.
+   */
   readonly downSince: number | undefined;
 }
 
@@ -149,8 +152,10 @@ export class ContextLink {
           {
             state: 'down',
             evidence: known,
-            problem: describeLinkFailure(error),
-            downSince: this.#status.downSince ?? this.#options.clock.now(),
+            problem: describeLinkFailure(error, this.client.credential),
+            downSince: isOfCredentials(error)
+              ? undefined
+              : (this.#status.downSince ?? this.#options.clock.now()),
           },
           error,
         );

@@ -3,6 +3,7 @@ import type { KubeClient } from '../../shared/kube/client.ts';
 import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
 import { explained, nameOf, readGivenKubeconfig } from '../../shared/kube/given-kubeconfig.ts';
 import { type ContextEntry, KubeconfigError, parseKubeconfig } from '../../shared/kube/kubeconfig.ts';
+import type { AllowedPlugins } from '../../shared/kube/kubeconfig-exec.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ContextsSource as ContextsSetting } from '../../shared/settings/controller-settings.ts';
@@ -11,6 +12,8 @@ import { followKubeconfigSecret } from './kubeconfig-secret.ts';
 
 export interface ContextsSourceOptions {
   readonly setting: ContextsSetting;
+  /** Exec plugins that may be run. */
+  readonly plugins: AllowedPlugins | undefined;
   /** The source cluster, for a Secret. */
   readonly client: KubeClient;
   readonly clock: Clock;
@@ -60,10 +63,10 @@ export class ContextsSource {
   }
 
   #take({ text, baseDirectory }: KubeconfigText): void {
-    const { logger, onContexts, onRead } = this.#options;
+    const { logger, onContexts, onRead, plugins } = this.#options;
     let contexts: readonly ContextEntry[];
     try {
-      ({ contexts } = parseKubeconfig(text, { baseDirectory }));
+      ({ contexts } = parseKubeconfig(text, { baseDirectory, plugins }));
     } catch (error) {
       if (!(error instanceof KubeconfigError)) {
         throw error;

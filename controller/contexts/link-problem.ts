@@ -1,3 +1,4 @@
+import type { CredentialState } from '../../shared/kube/credentials/credential-keeper.ts';
 import { CredentialsError, isApiError, TransportError } from '../../shared/kube/errors.ts';
 import { SourceSilentError } from './probe.ts';
 
@@ -13,8 +14,17 @@ export class UnidentifiedError extends Error {
   }
 }
 
+/** True where nothing but other credentials, or rights for these, can help. */
+export function isOfCredentials(error: unknown): boolean {
+  return (
+    isApiError(error, 'Unauthorized') ||
+    (error instanceof TransportError &&
+      (error.reason === 'CredentialsUnusable' || error.reason === 'ClientCertificateRefused'))
+  );
+}
+
 /** Why a probe of a target cluster failed, as a clause that follows "the cluster cannot be used: ". */
-export function describeLinkFailure(error: unknown): string {
+export function describeLinkFailure(error: unknown, credential: CredentialState | undefined): string {
   if (error instanceof SourceSilentError) {
     return 'the source cluster does not answer, with which it has to be compared first';
   }
@@ -22,7 +32,7 @@ export function describeLinkFailure(error: unknown): string {
     return error.message;
   }
   if (isApiError(error, 'Unauthorized')) {
-    return 'its API server refuses the credentials (401 Unauthorized); renew them in the kubeconfig';
+    return `its API server refuses the credentials (401 Unauthorized); ${credential?.advice ?? 'renew them in the kubeconfig'}`;
   }
   if (isApiError(error)) {
     return `its API server answers ${error.status} ${error.reason}`;

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../shared/clock.ts';
+import type { ProviderName } from '../../shared/kube/credentials/provider.ts';
 import type { Lane } from '../lane/lane.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 
@@ -11,7 +12,12 @@ const buckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 /** What the gauges read at the moment of a scrape. */
 export interface MetricsSources {
   lanes(): Iterable<Lane>;
-  contexts(): Iterable<{ readonly name: string; readonly state: 'settling' | 'up' | 'down' | 'unusable' }>;
+  contexts(): Iterable<{
+    readonly name: string;
+    readonly state: 'settling' | 'up' | 'down' | 'unusable';
+    /** Milliseconds since the Unix epoch; undefined where it is not known. */
+    readonly credentialsExpireAt: number | undefined;
+  }>;
   sources(): number;
   problems(): ReadonlyMap<string, number>;
   eventsDropped(): number;
@@ -34,6 +40,7 @@ export class ControllerMetrics {
   readonly #writes: Counter<'action' | 'reason'>;
   readonly #configReloads: Counter<'result'>;
   readonly #fruitless: Counter<'reason'>;
+  readonly #credentials: Counter<'provider' | 'result'>;
 
   readonly #clock: Clock;
   readonly #lastSuccess = new Map<string, number>();
@@ -112,6 +119,12 @@ export class ControllerMetrics {
       labelNames: ['result'],
       registers,
     });
+    this.#credentials = new Counter({
+      name: 'context_syncer_credentials_obtained_total',
+      help: 'Attempts to obtain credentials for target clusters from a cloud or a plugin, by provider and result.',
+      labelNames: ['provider', 'result'],
+      registers,
+    });
     // A series that appears with its first error cannot show that there were none before.
     this.#errors.inc({ controller }, 0);
     this.#addGauges(read, options.leaseName);
@@ -145,6 +158,10 @@ export class ControllerMetrics {
 
   kubeconfigRead(result: 'accepted' | 'refused'): void {
     this.#configReloads.inc({ result });
+  }
+
+  credentialsObtained(provider: ProviderName, result: 'success' | 'failure'): void {
+    this.#credentials.inc({ provider, result });
   }
 
   #addGauges(read: MetricsSources, leaseName: string): void {
@@ -225,6 +242,15 @@ export class ControllerMetrics {
     );
     gauge('context_syncer_context_up', '1 when the cluster of a context answers.', ['context'], () =>
       [...read.contexts()].map(({ name, state }) => [{ context: name }, Number(state === 'up')] as const),
+    );
+    gauge(
+      'context_syncer_credential_expiry_timestamp_seconds',
+      'When the credentials of a context expire, in seconds since the Unix epoch; absent where that is not known.',
+      ['context'],
+      () =>
+        [...read.contexts()].flatMap(({ name, credentialsExpireAt }) =>
+          credentialsExpireAt === undefined ? [] : [[{ context: name }, credentialsExpireAt / 1000] as const],
+        ),
     );
     gauge(
       'context_syncer_last_success_timestamp_seconds',

@@ -1,3 +1,4 @@
+import type { CredentialState } from './credentials/credential-keeper.ts';
 import type { KubeObject, ListPage } from './object.ts';
 import type { Resource } from './resource.ts';
 
@@ -57,6 +58,8 @@ export type PatchType = 'merge' | 'json';
 export interface KubeClient {
   /** Where the requests go, for messages: scheme, host, port and path; never credentials. */
   readonly server: string;
+  /** Who this client is; absent where a client does not say. */
+  readonly credential?: CredentialState | undefined;
   get<T extends KubeObject>(
     resource: Resource,
     namespace: string | undefined,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IssuerSettings } from './credentials/issuer-settings.ts';
 
 /** PEM or token text, given in place or in a file (absolute path) that is read when it is needed and again when it changes. */
 export type Material = { readonly file: string } | { readonly text: string };
@@ -27,6 +28,8 @@ export interface ConnectionSettings {
   readonly token?: Material | undefined;
   readonly basic?: { readonly username: string; readonly password: string } | undefined;
   readonly impersonate?: Impersonation | undefined;
+  /** Instead of a token or a client certificate: who issues them. */
+  readonly issuer?: IssuerSettings | undefined;
 }
 
 export interface ConnectionSpec extends ConnectionSettings {

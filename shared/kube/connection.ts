@@ -18,6 +18,8 @@ import { type Answer, type Exchange, exchange } from './connection-request.ts';
 import { type Session, SessionKeeper } from './connection-session.ts';
 import type { ConnectionSpec } from './connection-spec.ts';
 import { openWatch } from './connection-watch.ts';
+import { CredentialKeeper, type CredentialState } from './credentials/credential-keeper.ts';
+import { givenOnly, type Issuers } from './credentials/issuers.ts';
 import { AbortedError, CredentialsError, TransportError } from './errors.ts';
 import type { KubeObject, ListPage } from './object.ts';
 import { type Resource, resourcePath } from './resource.ts';
@@ -26,6 +28,8 @@ export interface ConnectOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly userAgent: string;
+  /** For contexts whose credentials are issued by a cloud or a plugin; absent, such a context cannot be used. */
+  readonly issuers?: Issuers | undefined;
   /** Milliseconds from sending a request to its complete answer, 10,000 unless given. Watches take it for their headers. */
   readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds for TCP and TLS, 5,000 unless told. */
@@ -80,13 +84,22 @@ class Connection implements KubeClient {
     this.#basePath = url.pathname === '/' ? '' : url.pathname;
     this.#clock = options.clock;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
-    this.#keeper = new SessionKeeper(spec, {
-      clock: options.clock,
-      logger: options.logger,
+    const { clock, logger, issuers = givenOnly } = options;
+    const credentials = new CredentialKeeper(spec, issuers.provider(spec), {
+      clock,
+      logger,
+      random: issuers.random,
+      onObtained: issuers.onObtained,
+    });
+    this.#keeper = new SessionKeeper(spec, credentials, {
       userAgent: options.userAgent,
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
       maxConnections: options.maxConnections ?? 512,
     });
+  }
+
+  get credential(): CredentialState {
+    return this.#keeper.credential;
   }
 
   async get<T extends KubeObject>(

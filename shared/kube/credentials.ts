@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
-import type { ConnectionSettings, Impersonation, Material } from './connection-spec.ts';
+import type { ConnectionSettings, Impersonation } from './connection-spec.ts';
+import { errorCode } from './error-code.ts';
 import { CredentialsError } from './errors.ts';
 
 /** What a connection needs to prove who it is and whom it trusts. */
@@ -26,48 +26,6 @@ export interface MaterialTexts {
   readonly certificate: string | undefined;
   readonly key: string | undefined;
   readonly token: string | undefined;
-}
-
-/** True where anything of it lies in a file, which can be replaced under our feet. */
-export function readsFiles(settings: ConnectionSettings): boolean {
-  return [
-    settings.certificateAuthority,
-    settings.clientCertificate?.certificate,
-    settings.clientCertificate?.key,
-    settings.token,
-  ].some((material) => material !== undefined && 'file' in material);
-}
-
-/** Reads all texts. Throws CredentialsError. */
-export async function readMaterial(settings: ConnectionSettings): Promise<MaterialTexts> {
-  const [ca, certificate, key, token] = await Promise.all([
-    read(settings.certificateAuthority, 'certificate authority'),
-    read(settings.clientCertificate?.certificate, 'client certificate'),
-    read(settings.clientCertificate?.key, 'client key'),
-    read(settings.token, 'token'),
-  ]);
-  // The newline that ends most token files is not legal in a header.
-  return { ca, certificate, key, token: token?.trim() };
-}
-
-async function read(material: Material | undefined, what: string): Promise<string | undefined> {
-  if (material === undefined) {
-    return undefined;
-  }
-  if ('text' in material) {
-    return material.text;
-  }
-  let text: string;
-  try {
-    text = await readFile(material.file, 'utf8');
-  } catch (error) {
-    throw new CredentialsError(`the ${what} file ${material.file} cannot be read (${errorCode(error)})`);
-  }
-  // A file that is being replaced can be seen empty. Without its text we would go on as nobody.
-  if (text.trim() === '') {
-    throw new CredentialsError(`the ${what} file ${material.file} is empty`);
-  }
-  return text;
 }
 
 /**
@@ -177,8 +135,4 @@ function escapeHeaderName(key: string): string {
 
 function base64(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64');
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }

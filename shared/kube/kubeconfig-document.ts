@@ -25,6 +25,7 @@ export interface ClusterFields {
   readonly 'insecure-skip-tls-verify'?: boolean;
   readonly 'tls-server-name'?: string;
   readonly 'proxy-url'?: string;
+  readonly extensions?: readonly { readonly name?: unknown; readonly extension?: unknown }[];
 }
 
 export interface UserFields {
@@ -42,8 +43,18 @@ export interface UserFields {
   readonly 'as-uid'?: string;
   readonly 'as-groups'?: readonly string[];
   readonly 'as-user-extra'?: Readonly<Record<string, readonly string[]>>;
-  readonly exec?: unknown;
+  readonly exec?: ExecFields;
   readonly 'auth-provider'?: unknown;
+}
+
+/** A plugin. null means the same as absent. */
+export interface ExecFields {
+  readonly apiVersion?: string | null;
+  readonly command: string;
+  readonly args?: readonly string[] | null;
+  readonly env?: readonly { readonly name: string; readonly value: string }[] | null;
+  readonly provideClusterInfo?: boolean | null;
+  readonly interactiveMode?: string | null;
 }
 
 /** An entry by its name: its fields, or what is wrong with it in sentences. */
@@ -57,6 +68,7 @@ export interface KubeconfigDocument {
 }
 
 const text = { type: 'string' };
+const optionalText = { type: ['string', 'null'] };
 const optionalList = { type: ['array', 'null'] };
 
 const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
@@ -92,6 +104,7 @@ const isCluster = ajv.compile<ClusterFields>({
     'insecure-skip-tls-verify': { type: 'boolean' },
     'tls-server-name': text,
     'proxy-url': text,
+    extensions: { type: 'array', items: { type: 'object' } },
   },
 });
 
@@ -111,6 +124,21 @@ const isUser = ajv.compile<UserFields>({
     'as-uid': text,
     'as-groups': { type: 'array', items: text },
     'as-user-extra': { type: 'object', additionalProperties: { type: 'array', items: text } },
+    exec: {
+      type: 'object',
+      required: ['command'],
+      properties: {
+        apiVersion: optionalText,
+        command: { type: 'string', minLength: 1 },
+        args: { type: ['array', 'null'], items: text },
+        env: {
+          type: ['array', 'null'],
+          items: { type: 'object', required: ['name', 'value'], properties: { name: text, value: text } },
+        },
+        provideClusterInfo: { type: ['boolean', 'null'] },
+        interactiveMode: optionalText,
+      },
+    },
   },
 });
 

@@ -31,7 +31,7 @@ export function readFileField(
   file: string | undefined,
   baseDirectory: string | undefined,
   problems: string[],
-): Material | undefined {
+): { readonly file: string } | undefined {
   if (file === undefined) {
     return undefined;
   }

@@ -1,9 +1,13 @@
 import type { ConnectionSettings, Impersonation, Material } from './connection-spec.ts';
 import type { UserFields } from './kubeconfig-document.ts';
+import { authProviderProblem, type ExecSurroundings, readExec } from './kubeconfig-exec.ts';
 import { readFileField, readMaterialField } from './kubeconfig-material.ts';
 import { certificateProblem, keyProblem } from './kubeconfig-pem.ts';
 
-export type UserSettings = Pick<ConnectionSettings, 'clientCertificate' | 'token' | 'basic' | 'impersonate'>;
+export type UserSettings = Pick<
+  ConnectionSettings,
+  'clientCertificate' | 'token' | 'basic' | 'impersonate' | 'issuer'
+>;
 
 /** What may stand in a header that we send. */
 const headerValue = /^[\x20-\x7e]*$/;
@@ -11,25 +15,27 @@ const headerValue = /^[\x20-\x7e]*$/;
 /** What a user entry says about a connection, and what is wrong with it. */
 export function readUser(
   fields: UserFields,
-  baseDirectory: string | undefined,
+  surroundings: ExecSurroundings,
 ): { settings: UserSettings; problems: string[] } {
+  const { baseDirectory } = surroundings;
   const problems: string[] = [];
-  if (fields.exec !== undefined) {
-    problems.push(
-      'it uses an exec plugin, which runs a command here and is refused: use a token, a token file or a client certificate',
-    );
-  }
+  const issuer = fields.exec === undefined ? undefined : readExec(fields.exec, surroundings, problems);
   if (fields['auth-provider'] !== undefined) {
-    problems.push(
-      'it uses an auth-provider plugin, which runs a command here and is refused: use a token, a token file or a client certificate',
-    );
+    problems.push(authProviderProblem(fields['auth-provider']));
   }
   const settings = {
     clientCertificate: readClientCertificate(fields, baseDirectory, problems),
     token: readToken(fields, baseDirectory, problems),
     basic: readBasic(fields, problems),
     impersonate: readImpersonation(fields, problems),
+    issuer,
   };
+  if (
+    fields.exec !== undefined &&
+    (settings.token ?? settings.basic ?? settings.clientCertificate) !== undefined
+  ) {
+    problems.push('it has exec and other credentials: keep one of them');
+  }
   if (settings.token !== undefined && settings.basic !== undefined) {
     problems.push('it has a token and a username: keep one of them, only one can be sent');
   }

@@ -6,6 +6,7 @@ import {
   KubeconfigError,
   readKubeconfigDocument,
 } from './kubeconfig-document.ts';
+import type { AllowedPlugins } from './kubeconfig-exec.ts';
 import { readUser } from './kubeconfig-user.ts';
 
 export { KubeconfigError } from './kubeconfig-document.ts';
@@ -27,6 +28,8 @@ export interface Kubeconfig {
 export interface KubeconfigOptions {
   /** What relative paths are relative to: the kubeconfig's own directory. Undefined where it did not come from a file: then files are refused. */
   readonly baseDirectory: string | undefined;
+  /** Plugins that may be run; none when absent. */
+  readonly plugins?: AllowedPlugins | undefined;
 }
 
 /**
@@ -39,7 +42,7 @@ export function parseKubeconfig(text: string, options: KubeconfigOptions): Kubec
     currentContext: document.currentContext,
     contexts: [...document.contexts.keys()].map((name) => {
       const unnameable = nameProblem(name);
-      const { problems, ...entry } = readContext(document, name, options.baseDirectory);
+      const { problems, ...entry } = readContext(document, name, options);
       return withOutcome(entry, unnameable === undefined ? problems : [unnameable, ...problems]);
     }),
   };
@@ -60,12 +63,15 @@ export function specFromKubeconfig(
     const asked = options.context === undefined ? 'its current-context' : 'the context';
     throw new KubeconfigError([`${asked} ${JSON.stringify(name)} does not exist: there are ${names}`]);
   }
-  const { problems, connection } = readContext(document, name, options.baseDirectory);
+  const { problems, connection } = readContext(document, name, options);
   if (problems.length > 0 || connection === undefined) {
     throw new KubeconfigError(problems);
   }
   return connection;
 }
+
+/** The cluster's entry for plugins, by the ExecCredential protocol. */
+const clusterExtension = 'client.authentication.k8s.io/exec';
 
 interface ReadContext {
   readonly name: string;
@@ -78,7 +84,7 @@ interface ReadContext {
 function readContext(
   document: KubeconfigDocument,
   name: string,
-  baseDirectory: string | undefined,
+  { baseDirectory, plugins = new Map() }: KubeconfigOptions,
 ): ReadContext {
   const problems: string[] = [];
   const context = take(document.contexts.get(name), problems);
@@ -95,7 +101,15 @@ function readContext(
       ? missing('it names no user: add one, with credentials for the cluster', problems)
       : lookUp('user', context.user, document.users, problems);
   const target = cluster === undefined ? undefined : readCluster(cluster, baseDirectory);
-  const identity = user === undefined ? undefined : readUser(user, baseDirectory);
+  const identity =
+    user === undefined
+      ? undefined
+      : readUser(user, {
+          baseDirectory,
+          plugins,
+          server: target?.settings.server,
+          clusterConfig: cluster?.extensions?.find(({ name }) => name === clusterExtension)?.extension,
+        });
   problems.push(
     ...(target?.problems ?? []).map(
       (problem) => `the cluster ${JSON.stringify(context.cluster)}: ${problem}`,

@@ -1,3 +1,4 @@
+import { allowedPlugins } from './allowed-plugins.ts';
 import { commonSettings } from './common-settings.ts';
 import { type SecretReference, secretReference } from './secret-reference.ts';
 import type { SettingsTable, SettingValues } from './setting.ts';
@@ -22,6 +23,12 @@ export const controllerSettingsTable = {
     placeholder: 'SECRET',
     description: 'The same from a Secret on the source cluster, read and watched through its API.',
     exactlyOneOf: 'contexts',
+  },
+  allowExec: {
+    type: allowedPlugins,
+    placeholder: 'NAME=/PATH',
+    description:
+      'Exec plugins of the target contexts that may be run: the command that a kubeconfig names, and the program. What EKS, GKE and AKS write needs none. May be repeated.',
   },
   leaderElect: {
     type: trueOrFalse,

@@ -5,6 +5,7 @@ import { exclusiveGroups, type SettingsTable } from './setting.ts';
  * The settings that count, by key: a flag wins over the file, and of a repeated flag the last wins, as usual for
  * commands of Kubernetes. A flag also displaces the file's other settings of its exclusive group: else one who
  * overrides `contextsSecret` of a file by `--contexts-kubeconfig` could only be told that both were given.
+ * Flags of a setting that is a list add up.
  */
 export function mergeSettings(
   table: SettingsTable,
@@ -18,5 +19,21 @@ export function mergeSettings(
       .flat(),
   );
   const kept = fromFile.filter(({ key }) => !displaced.has(key));
-  return new Map([...kept, ...fromFlags].map((given) => [given.key, given]));
+  const flags = new Map<string, GivenSetting>();
+  for (const flag of fromFlags) {
+    const before = flags.get(flag.key);
+    const addsUp = before !== undefined && table[flag.key]?.type.list === true;
+    flags.set(flag.key, addsUp ? together(before, flag) : flag);
+  }
+  return new Map([...kept.map((given) => [given.key, given] as const), ...flags]);
+}
+
+/** Two flags of a list as one. One without a value stays alone, so that it is reported. */
+function together(one: GivenSetting, other: GivenSetting): GivenSetting {
+  if (typeof one.value !== 'object') {
+    return one;
+  }
+  return typeof other.value === 'object'
+    ? { key: one.key, value: { text: `${one.value.text},${other.value.text}` } }
+    : other;
 }

@@ -8,6 +8,8 @@ export interface ValueType<T> {
   readonly allowed: string;
   /** For a closed list of values. */
   readonly choices?: readonly string[];
+  /** Several values, separated by commas; the flag can be repeated. */
+  readonly list?: true;
   /** The value that `text` means, wrapped so that `undefined` can be a value; undefined when the text is not allowed. */
   parse(text: string): { readonly value: T } | undefined;
 }

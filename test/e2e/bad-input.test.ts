@@ -255,7 +255,7 @@ test('a context that cannot be used is named, the others go on, and it is used o
   const problems: Readonly<Record<(typeof names)[number], string>> = {
     'no-user': 'the user "no-user" does not exist: add it or correct the context',
     'no-cluster': 'the cluster "no-cluster" does not exist: add it or correct the context',
-    exec: 'the user "exec": it uses an exec plugin, which runs a command here and is refused: use a token, a token file or a client certificate',
+    exec: 'the user "exec": it uses the exec plugin "touch", which would run a command here and is not allowed: allow it with --allow-exec NAME=/PATH of the controller, or use a token, a token file or a client certificate',
     'wrong-ca':
       "its API server's certificate is not trusted; check certificate-authority-data and tls-server-name in the kubeconfig",
     refused: 'its API server refuses the credentials (401 Unauthorized); renew them in the kubeconfig',

@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { allowedPlugins } from '../../shared/settings/allowed-plugins.ts';
 import {
+  argumentsOf,
   baseFolder,
+  componentNames,
   configurationName,
   type Deployment,
+  deploymentOf,
   deploymentsOf,
   installCertManagerKinds,
   type ManifestObject,
   overlayFolder,
   overlayNames,
+  overlayWithComponent,
   ownNamespace,
   type PodSpec,
   render,
@@ -170,6 +175,18 @@ describe.each(kustomizations)('$name', ({ name, folder, index }) => {
     expect(await run('annotate', 'configmap', 'plain', `${annotation}-`)).toBe('accepted');
     expect(await run('delete', 'configmap', 'plain')).toBe('accepted');
   });
+});
+
+test.each(componentNames)('component %s: the controller still passes Pod Security', async (name) => {
+  const place = sandbox().source;
+  const objects = await render(place, await overlayWithComponent(sandbox().folder, name));
+  const deployment = deploymentOf(objects, 'context-syncer-controller');
+  expect(await tryPod(place, deployment, (spec) => spec)).toEqual({ status: 201, message: undefined });
+  expect(objects).not.toEqual(await render(place, baseFolder));
+  const allowed = argumentsOf(deployment, {}).filter((argument) => argument.startsWith('--allow-exec='));
+  expect(
+    allowed.map((argument) => allowedPlugins.parse(argument.replace('--allow-exec=', ''))),
+  ).not.toContain(undefined);
 });
 
 test("the image's tag is the program's version", async () => {

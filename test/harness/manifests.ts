@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { trustedJson } from '../sandbox/json.ts';
 import type { ControlPlane } from '../sandbox/sandbox.ts';
 import { eventually } from './eventually.ts';
@@ -13,6 +13,25 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'manifest
 export const baseFolder = join(root, 'base');
 export const overlayNames: readonly string[] = readdirSync(join(root, 'overlays')).toSorted();
 export const overlayFolder = (name: string): string => join(root, 'overlays', name);
+
+const componentsFolder = join(root, 'examples', 'managed-clusters');
+/** Components for source clusters of the clouds. */
+export const componentNames: readonly string[] = readdirSync(componentsFolder).toSorted();
+
+/** A folder with the base and one component, as an overlay of a user has them. `folder` is temporary. */
+export async function overlayWithComponent(folder: string, name: string): Promise<string> {
+  const overlay = join(await realpath(folder), `with-${name}`);
+  await mkdir(overlay);
+  const path = (target: string): string => relative(overlay, target);
+  const content = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: [path(baseFolder)],
+    components: [path(join(componentsFolder, name))],
+  };
+  await writeFile(join(overlay, 'kustomization.yaml'), stringify(content));
+  return overlay;
+}
 
 /** The namespace of the base. */
 export const ownNamespace = 'context-syncer';

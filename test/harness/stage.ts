@@ -68,29 +68,38 @@ export class Stage {
   }
 
   /** Starts a controller with leader election off unless told, and waits until it is ready. It ends with the test. */
-  async startController(flags: readonly string[] = ['--leader-elect=false']): Promise<Program> {
-    const program = this.launchController(flags);
+  async startController(
+    flags: readonly string[] = ['--leader-elect=false'],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Program> {
+    const program = this.launchController(flags, env);
     await program.ready();
     return program;
   }
 
   /** The same without waiting. */
-  launchController(flags: readonly string[] = ['--leader-elect=false']): Program {
-    return this.launch([
-      'controller',
-      '--cluster-name=hub',
-      `--kubeconfig=${this.source.kubeconfigFile}`,
-      `--contexts-kubeconfig=${this.contextsFile}`,
-      '--health-address=127.0.0.1:0',
-      '--metrics-address=127.0.0.1:0',
-      '--log-level=debug',
-      ...flags,
-    ]);
+  launchController(
+    flags: readonly string[] = ['--leader-elect=false'],
+    env: Readonly<Record<string, string>> = {},
+  ): Program {
+    return this.launch(
+      [
+        'controller',
+        '--cluster-name=hub',
+        `--kubeconfig=${this.source.kubeconfigFile}`,
+        `--contexts-kubeconfig=${this.contextsFile}`,
+        '--health-address=127.0.0.1:0',
+        '--metrics-address=127.0.0.1:0',
+        '--log-level=debug',
+        ...flags,
+      ],
+      env,
+    );
   }
 
   /** Starts `context-syncer ARGS`, and nothing besides. It ends with the test. */
-  launch(args: readonly string[]): Program {
-    const program = new Program(args);
+  launch(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+    const program = new Program(args, env);
     this.#programs.push(program);
     return program;
   }

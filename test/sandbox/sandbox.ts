@@ -23,6 +23,8 @@ export interface SandboxOptions {
   readonly audit?: boolean;
   /** All control planes have one certificate authority and the same tokens, so that one can take another's place. */
   readonly sharedCredentials?: boolean;
+  /** Where target control planes have tokens reviewed that they do not know: a webhook token authenticator. */
+  readonly tokenReviewUrl?: string;
 }
 
 /** Real control planes on 127.0.0.1, with data that is thrown away. */
@@ -64,6 +66,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       credentials: await (shared ?? makeCredentials(name, users)),
       pickPort: options.pickPort ?? freePort,
       audit: options.audit ?? false,
+      tokenReviewUrl: name === 'source' ? undefined : options.tokenReviewUrl,
     });
   const names = Array.from({ length: options.targets }, (_, index) => `target-${index + 1}`);
   const started = await Promise.allSettled([start('source'), ...names.map(start)]);

@@ -17,6 +17,7 @@ export interface ApiServerOptions {
   readonly etcd: Etcd;
   readonly pickPort: () => Promise<number>;
   readonly audit: boolean;
+  readonly tokenReviews: boolean;
 }
 
 /** Somebody else can take a port between our look and the server's start: then the next one is tried. */

@@ -15,6 +15,7 @@ export const files = {
   auditLog: 'audit.log',
   /** A folder. */
   etcdData: 'etcd',
+  tokenReviews: 'token-reviews.kubeconfig',
 } as const;
 
 // Sockets in the folder instead of ports: no other etcd can ever be reached by mistake. etcd wants "host:port".
@@ -42,7 +43,7 @@ export function etcdArguments(): readonly string[] {
  */
 export function apiServerArguments(
   port: number,
-  { audit = false }: { readonly audit?: boolean } = {},
+  { audit = false, tokenReviews = false }: { readonly audit?: boolean; readonly tokenReviews?: boolean } = {},
 ): readonly string[] {
   return [
     `--etcd-servers=${clientSocket}`,
@@ -65,6 +66,14 @@ export function apiServerArguments(
           `--audit-policy-file=${files.auditPolicy}`,
           `--audit-log-path=${files.auditLog}`,
           '--audit-log-mode=blocking',
+        ]
+      : []),
+    ...(tokenReviews
+      ? [
+          `--authentication-token-webhook-config-file=${files.tokenReviews}`,
+          '--authentication-token-webhook-version=v1',
+          // There is a second cache, of 10 s, that cannot be changed.
+          '--authentication-token-webhook-cache-ttl=0s',
         ]
       : []),
   ];

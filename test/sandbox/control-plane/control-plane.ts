@@ -12,6 +12,7 @@ import { kubeconfig } from './kubeconfig.ts';
 import { type KubectlOptions, type KubectlResult, runKubectl } from './kubectl.ts';
 import type { Method, RequestOptions, RequestResult } from './requester.ts';
 import { serviceAccountToken } from './service-account-token.ts';
+import { writeTokenReviewKubeconfig } from './token-review-kubeconfig.ts';
 
 export interface ControlPlaneOptions {
   readonly name: string;
@@ -24,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly pickPort: () => Promise<number>;
   /** Whether the API server writes an audit log. */
   readonly audit: boolean;
+  /** Where the API server has tokens reviewed that it does not know. */
+  readonly tokenReviewUrl: string | undefined;
 }
 
 /** The data of a control plane at one moment. */
@@ -86,6 +89,9 @@ export class ControlPlane {
     if (options.audit) {
       await writeAuditPolicy(folder);
     }
+    if (options.tokenReviewUrl !== undefined) {
+      await writeTokenReviewKubeconfig(folder, options.tokenReviewUrl);
+    }
     const apiServer = await ApiServer.start({
       name,
       binary: binaries.kubeApiserver,
@@ -97,6 +103,7 @@ export class ControlPlane {
       etcd,
       pickPort: options.pickPort,
       audit: options.audit,
+      tokenReviews: options.tokenReviewUrl !== undefined,
     });
     const started = new ControlPlane(options, folder, etcd, apiServer, [etcdLog, apiServerLog]);
     await writeFile(started.kubeconfigFile, kubeconfig([{ name, cluster: started }]), { mode: 0o600 });

@@ -65,6 +65,7 @@ async function trial(
       identity: 'me',
       version: '1.2.3',
       inCluster: {},
+      credentialEnvironment: {},
       stdout: (text) => {
         stdout += text;
       },

@@ -187,7 +187,7 @@ describe('a warning', () => {
     ['context-1,context-2', undefined],
     ['context-1,context-1', ['Context "context-1" is listed more than once; it counts once.']],
     ['down', ['Context "down" is unreachable since 2026-11-23T09:30Z; its copy follows when it answers.']],
-    ['unusable', ['Context "unusable" cannot be used at present; the controller\'s log says why.']],
+    ['unusable', ['Context "unusable" cannot be used at present: its user "x" does not exist.']],
     ['fresh', undefined],
   ])('%j', (list, warnings) => {
     expect(verdict({ object: annotated(list) })).toEqual({
@@ -195,6 +195,18 @@ describe('a warning', () => {
       allowed: true,
       ...(warnings === undefined ? {} : { warnings }),
     });
+  });
+
+  it('says why a context cannot be used, in at most 256 characters', () => {
+    const problem = `\n${'grant this '.repeat(40)}`;
+    const { warnings = [] } = review(request({ object: annotated('c') }), {
+      ...circumstances,
+      contexts: { catalog: catalogOf(context('c', { problem })) },
+    });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Context "c" cannot be used at present: {2}grant this .*…$/),
+    ]);
+    expect(warnings[0]).toHaveLength(256);
   });
 
   it('comes with a refusal, too', () => {

@@ -140,8 +140,16 @@ describe('a context that cannot be used is named, and the others go on', () => {
     ['cluster without server', { cluster: { server: '' } }, /"k": it has no server/],
     ['bad URL', { cluster: { server: 'api:6443' } }, /begins with https/],
     ['password in the URL', { cluster: { server: 'https://u:CANARY@api' } }, /no user or password/],
-    ['exec', { user: { exec: { command: 'CANARY' } } }, /exec plugin, which runs a command/],
-    ['auth-provider', { user: { 'auth-provider': { name: 'CANARY' } } }, /auth-provider plugin, which runs/],
+    [
+      'exec',
+      { user: { exec: { command: 'tool', args: ['CANARY'] } } },
+      /exec plugin "tool", which would run/,
+    ],
+    [
+      'auth-provider',
+      { user: { 'auth-provider': { name: 'CANARY' } } },
+      /auth-provider plugin, which kubectl/,
+    ],
     [
       'CA that is no base64',
       { cluster: { 'certificate-authority-data': '?CANARY' } },
@@ -196,9 +204,9 @@ describe('a context that cannot be used is named, and the others go on', () => {
   });
 
   test('every problem of a context is told', () => {
-    expect(problem(settings({ cluster: { server: '', 'proxy-url': 'x' }, user: { exec: {} } }))).toMatch(
-      /no server.*proxy-url.*exec plugin/,
-    );
+    expect(
+      problem(settings({ cluster: { server: '', 'proxy-url': 'x' }, user: { exec: { command: 'x' } } })),
+    ).toMatch(/no server.*proxy-url.*exec plugin/);
   });
 
   test.each(['a,b', ' a', 'a ', ''])('the name %j cannot stand in an annotation', (name) => {
@@ -300,7 +308,7 @@ describe('the source cluster', () => {
   });
 
   test('cannot be used', () => {
-    const text = kubeconfig({ user: { exec: {} }, cluster: { server: 'x' } });
+    const text = kubeconfig({ user: { exec: { command: 'x' } }, cluster: { server: 'x' } });
     expect(() => specFromKubeconfig(text, options)).toThrow(/begins with https.*exec plugin/);
   });
 });
