@@ -1,7 +1,7 @@
 import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
-import { connect } from '../shared/kube/connection.ts';
+import { type ConnectOptions, connect } from '../shared/kube/connection.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
 import { createIssuers, type Issuers } from '../shared/kube/credentials/issuers.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
@@ -22,6 +22,9 @@ import { type ControllerEnvironment, Term } from './term.ts';
 /** One Lease for the one shard that there is: all lanes. */
 const leaseName = 'context-syncer-controller';
 
+/** Milliseconds between two looks at the mark of the source: a server that is restored is away for longer. */
+const markEveryMs = 1_000;
+
 /**
  * Runs the controller until the signal aborts. Throws StartupError for input that nobody can work with: a kubeconfig
  * that is missing or unusable, an address that is taken. Everything that can heal is waited for.
@@ -40,7 +43,7 @@ export async function runController(
   const stopping = new AbortController();
   const stop = AbortSignal.any([signal, stopping.signal]);
   try {
-    await new Controller(settings, environment, client, () => openSource(spec)).run(stop);
+    await new Controller(settings, environment, client, (options) => openSource(spec, options)).run(stop);
   } finally {
     stopping.abort();
     await client.close();
@@ -51,9 +54,10 @@ export async function runController(
 function connector(
   { clock, random, logger, credentialEnvironment, version }: ControllerEnvironment,
   onObtained: Issuers['onObtained'],
-): (spec: ConnectionSpec) => KubeClient {
+): (spec: ConnectionSpec, options?: Pick<ConnectOptions, 'keepAlive'>) => KubeClient {
   const issuers = createIssuers({ clock, random, logger, environment: credentialEnvironment, onObtained });
-  return (spec) => connect(spec, { clock, logger, issuers, userAgent: `context-syncer/${version}` });
+  return (spec, options = {}) =>
+    connect(spec, { ...options, clock, logger, issuers, userAgent: `context-syncer/${version}` });
 }
 
 /** The parts of one controller process, and what they know of each other. */
@@ -62,7 +66,11 @@ class Controller {
   readonly #environment: ControllerEnvironment;
   readonly #client: KubeClient;
   readonly #connect: (spec: ConnectionSpec) => KubeClient;
-  readonly #openSource: () => KubeClient;
+  readonly #openSource: (options?: Pick<ConnectOptions, 'keepAlive'>) => KubeClient;
+  /** Opens a connection for each request, see IdentityCheck. */
+  readonly #identityClient: KubeClient;
+  /** When the mark was read last, in monotonic milliseconds. */
+  #markReadAt = Number.NEGATIVE_INFINITY;
   readonly #source: KnownSource;
   readonly #metrics: ControllerMetrics;
   #term: Term | undefined;
@@ -75,12 +83,13 @@ class Controller {
     settings: ControllerSettings,
     environment: ControllerEnvironment,
     client: KubeClient,
-    openSource: () => KubeClient,
+    openSource: (options?: Pick<ConnectOptions, 'keepAlive'>) => KubeClient,
   ) {
     this.#settings = settings;
     this.#environment = environment;
     this.#client = client;
     this.#openSource = openSource;
+    this.#identityClient = openSource({ keepAlive: false });
     this.#source = new KnownSource(client.server, environment.logger);
     this.#metrics = new ControllerMetrics(
       {
@@ -131,22 +140,21 @@ class Controller {
       await Promise.all([contexts.run(signal), this.#work(signal), this.#standBy(signal)]);
     } finally {
       await endpoints.stop();
+      await this.#identityClient.close();
     }
   }
 
   /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */
   async #readSourceUid(signal: AbortSignal): Promise<string> {
-    const fresh = this.#openSource();
-    try {
-      const uid = await kubeSystemUid(fresh, signal);
-      if (this.#settings.leaderElect && this.#source.uid === uid) {
-        const lease = { resource: leases, namespace: this.#settings.namespace, name: leaseName };
-        await readMark(markingClient(fresh, this.#source), lease, signal);
-      }
-      return uid;
-    } finally {
-      await fresh.close();
+    const { clock } = this.#environment;
+    const uid = await kubeSystemUid(this.#identityClient, signal);
+    const isDue = clock.monotonic() - this.#markReadAt >= markEveryMs;
+    if (this.#settings.leaderElect && this.#source.uid === uid && isDue) {
+      this.#markReadAt = clock.monotonic();
+      const lease = { resource: leases, namespace: this.#settings.namespace, name: leaseName };
+      await readMark(markingClient(this.#identityClient, this.#source), lease, signal);
     }
+    return uid;
   }
 
   async #standBy(signal: AbortSignal): Promise<void> {

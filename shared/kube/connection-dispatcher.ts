@@ -9,6 +9,8 @@ export interface DispatcherSettings {
   readonly connectTimeoutMs: number;
   /** No limit when null. */
   readonly maxConnections: number | null;
+  /** False: every request opens a connection of its own, which resumes the TLS session of an earlier one. */
+  readonly keepAlive: boolean;
   /** Bytes of one answer; no limit when -1. */
   readonly maxAnswerBytes: number;
 }
@@ -37,7 +39,8 @@ export function openDispatcher(settings: DispatcherSettings): Dispatcher {
   };
   const options = {
     connections: settings.maxConnections,
-    pipelining: 1,
+    // 0 means that a connection is closed after its request.
+    pipelining: settings.keepAlive ? 1 : 0,
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,

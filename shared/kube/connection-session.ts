@@ -9,6 +9,7 @@ export interface SessionOptions {
   readonly userAgent: string;
   readonly connectTimeoutMs: number;
   readonly maxConnections: number;
+  readonly keepAlive: boolean;
 }
 
 type Headers = Readonly<Record<string, string | string[]>>;
@@ -120,6 +121,7 @@ export class SessionKeeper {
       tls: credentials.tls,
       connectTimeoutMs: this.#options.connectTimeoutMs,
       maxConnections: forWatches ? null : this.#options.maxConnections,
+      keepAlive: this.#options.keepAlive,
       maxAnswerBytes: forWatches ? -1 : maxAnswerBytes,
     });
   }

@@ -39,6 +39,8 @@ export interface ConnectOptions {
    * fewer, so that a Lease renewal, a probe or a proof never waits for a connection.
    */
   readonly maxConnections?: number | undefined;
+  /** False: every request opens a connection of its own, so that it reaches whatever the address leads to now. */
+  readonly keepAlive?: boolean | undefined;
 }
 
 /** The name under which our writes appear in `managedFields`. */
@@ -95,6 +97,7 @@ class Connection implements KubeClient {
       userAgent: options.userAgent,
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
       maxConnections: options.maxConnections ?? 512,
+      keepAlive: options.keepAlive ?? true,
     });
   }
 
