@@ -1,3 +1,5 @@
+import type { ContextPolicies } from './context-policies.ts';
+
 /**
  * What both processes know of one kubeconfig context. Never a credential.
  */
@@ -24,7 +26,9 @@ export interface CatalogContext {
   readonly unreachableSince?: number | undefined;
 }
 
-/** All contexts of the kubeconfig in use, by name. */
+/** All contexts of the kubeconfig in use, by name, and who may use them. */
 export interface Catalog {
   readonly contexts: ReadonlyMap<string, CatalogContext>;
+  /** Absent: every source may use every context. */
+  readonly policies?: ContextPolicies | undefined;
 }

@@ -4,6 +4,7 @@ export type ViolationReason =
   | 'UnknownContext'
   | 'SameCluster'
   | 'SourceCluster'
+  | 'ContextNotAllowed'
   | 'SystemNamespace'
   | 'TargetNamespace'
   | 'CopyAsSource'

@@ -21,7 +21,7 @@ let pair: Pair | undefined;
 
 const keys = keysOf('kubed.appscode.com');
 const denied = 'admission webhook "sync-contexts.context-syncer.dev" denied the request:';
-const known = 'known contexts are: "alias-of-1", "context-1", "context-2", "down", "home", "into-system"';
+const known = 'known contexts are: "alias-of-1", "context-1", "context-2", "down", "into-system"';
 const unknown = `Context "contxt-2" is unknown (did you mean "context-2"?); ${known}.`;
 const homeTwice =
   'Context "home" is the cluster that this object lives in, which is never a target; remove it from the list.';

@@ -28,7 +28,7 @@ const contexts = [
   context('home', { isSource: true }),
   context('into-system', { namespace: 'kube-public' }),
 ];
-const known = 'known contexts are: "alias-of-2", "context-1", "context-2", "down", "home", "into-system"';
+const known = 'known contexts are: "alias-of-2", "context-1", "context-2", "down", "into-system"';
 const denied = 'admission webhook "sync-contexts.context-syncer.dev" denied the request:';
 const unknown = `Context "context-9" is unknown (did you mean "context-1"?); ${known}.`;
 const home =

@@ -4,7 +4,7 @@ import { refusalReasons, review } from '../../../webhook/review.ts';
 import { annotated, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
 
 const known =
-  'known contexts are: "alias-of-2", "context-1", "context-2", "down", "fresh", "home", "into-system", "unusable"';
+  'known contexts are: "alias-of-2", "context-1", "context-2", "down", "fresh", "into-system", "unusable"';
 
 function verdict(more: Partial<AdmissionRequest>): AdmissionResponse {
   return review(request(more), circumstances);

@@ -68,7 +68,7 @@ describe('the rules', () => {
 
   it('say what to change in whole sentences', () => {
     expect(messages(judge(aSubject('eats,oriental,east,hub'), eastAndWest))).toEqual([
-      'Context "eats" is unknown (did you mean "east"?); known contexts are: "east", "west", "oriental", "hub", "system".',
+      'Context "eats" is unknown (did you mean "east"?); known contexts are: "east", "west", "oriental", "system".',
       'Context "hub" is the cluster that this object lives in, which is never a target; remove it from the list.',
       'Contexts "oriental" and "east" are the same cluster (https://10.0.0.1:6443); keep one of them.',
     ]);
@@ -154,10 +154,13 @@ describe('for any list and any contexts, the rules', () => {
   it('stay short and quick where the list is as long as an annotation can be', () => {
     const many = circumstances(...Array.from({ length: 200 }, (_, index) => aContext(`cluster-${index}`)));
     const manyNames = Array.from({ length: 25_000 }, (_, index) => `name-${index}`);
-    const violations = judge(aSubject(manyNames.join(',')), many);
-    expect(violations).toHaveLength(11);
-    expect(violations.at(-1)?.message).toBe('24990 more contexts of the list are unknown.');
-    expect(violations.flatMap(({ contexts }) => contexts)).toEqual(manyNames);
+    const [violation, ...others] = judge(aSubject(manyNames.join(',')), many);
+    expect(others).toEqual([]);
+    expect(violation?.contexts).toEqual(manyNames);
+    expect(violation?.message).toMatch(
+      /^Contexts "name-0", .*"name-9" and 24990 more are unknown; known contexts are: "cluster-0", .*"cluster-9" and 190 more\.$/,
+    );
+    expect(violation?.message.length).toBeLessThan(500);
     const [long] = judge(aSubject('x'.repeat(250_000)), many);
     expect(long?.message.length).toBeLessThan(600);
   });
