@@ -17,34 +17,44 @@ export function nearestName(name: string, candidates: readonly string[]): string
   return new NearestNames(candidates).of(name);
 }
 
+export interface NearestNamesOptions {
+  /** The plain forms of candidates where they are known already: for hundreds, making them is most of the work. */
+  readonly plainNames?: ReadonlyMap<string, string> | undefined;
+  readonly steps?: number;
+}
+
 /** Finds the nearest of the same candidates for several names. All names together cost a bounded number of steps. */
 export class NearestNames {
-  readonly #candidates: readonly { readonly name: string; readonly plain: string }[];
+  readonly #candidates: readonly string[];
+  readonly #plainNames: ReadonlyMap<string, string> | undefined;
+  readonly #rows = [newRow(), newRow(), newRow()] as const;
   #steps: number;
 
-  constructor(candidates: readonly string[], steps = usualSteps) {
-    this.#candidates = candidates.map((name) => ({ name, plain: plain(name) }));
+  constructor(candidates: readonly string[], { plainNames, steps = usualSteps }: NearestNamesOptions = {}) {
+    this.#candidates = candidates;
+    this.#plainNames = plainNames;
     this.#steps = steps;
   }
 
   /** As `nearestName`; undefined, too, when all steps are used up. */
   of(name: string): string | undefined {
-    const wanted = plain(name);
+    const wanted = plainName(name);
     let limit = Math.min(maxDistance, Math.max(minDistance, Math.ceil(wanted.length / 3)));
     let nearest: string | undefined;
     for (const candidate of this.#candidates) {
       // A look at the lengths is a step, too.
       this.#steps -= 1;
-      const difference = Math.abs(wanted.length - candidate.plain.length);
+      const plain = this.#plainNames?.get(candidate) ?? plainName(candidate);
+      const difference = Math.abs(wanted.length - plain.length);
       if (limit < 0 || this.#steps <= 0) {
         return nearest;
       }
       if (difference > limit) {
         continue;
       }
-      const distance = this.#editDistance(...this.#withoutEqualEnds(wanted, candidate.plain), limit);
+      const distance = this.#editDistance(...this.#withoutEqualEnds(wanted, plain), limit);
       if (distance <= limit) {
-        nearest = candidate.name;
+        nearest = candidate;
         limit = distance - 1;
       }
     }
@@ -77,9 +87,10 @@ export class NearestNames {
   #editDistance(from: string, to: string, limit: number): number {
     const width = 2 * limit + 1;
     const far = limit + 1;
-    let beforeLast = new Uint8Array(width + 1).fill(far);
-    let last = new Uint8Array(width + 1).fill(far);
-    let current = new Uint8Array(width + 1).fill(far);
+    let [beforeLast, last, current] = this.#rows;
+    beforeLast.fill(far);
+    current.fill(far);
+    last.fill(far);
     for (let band = limit; band < width; band++) {
       last[band] = band - limit;
     }
@@ -117,6 +128,12 @@ export class NearestNames {
   }
 }
 
-function plain(name: string): string {
+/** A row of the table of distances, and a cell behind it. */
+function newRow(): Uint8Array {
+  return new Uint8Array(2 * maxDistance + 2);
+}
+
+/** The form in which names are compared. */
+export function plainName(name: string): string {
   return name.replaceAll('-', '').toLowerCase();
 }

@@ -18,6 +18,7 @@ import { usualBudgetBytes } from './body-reader.ts';
 import { CatalogWatch } from './catalog-watch.ts';
 import { followClientCa, readClientCa } from './client-ca.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
+import { RefusalLog, usualRefusalLog } from './refusal-log.ts';
 import { refusalReasons, review } from './review.ts';
 import { reviewApp, reviewPath } from './review-app.ts';
 import { WebhookServer } from './server.ts';
@@ -61,6 +62,7 @@ class Webhook {
   readonly #configuration: ConfigurationWatch;
   readonly #certificates: ServingCertificates;
   readonly #metrics: WebhookMetrics;
+  readonly #refusals: RefusalLog;
   readonly #clientCa: string | undefined;
 
   constructor(
@@ -80,6 +82,7 @@ class Webhook {
       clients: clientCa === undefined ? undefined : { caPem: clientCa, names: settings.clientName ?? [] },
     });
     this.#metrics = this.#makeMetrics();
+    this.#refusals = new RefusalLog({ ...environment, ...usualRefusalLog });
     this.#catalog = new CatalogWatch({
       ...environment,
       client,
@@ -169,7 +172,7 @@ class Webhook {
     if (!response.allowed) {
       const reasons = refusalReasons(response);
       this.#metrics.denied(reasons);
-      this.#environment.logger.info('object refused', {
+      this.#refusals.refused({
         kind: request.kind.kind,
         namespace: request.namespace ?? '',
         name: request.name ?? '',

@@ -31,4 +31,9 @@ export interface Catalog {
   readonly contexts: ReadonlyMap<string, CatalogContext>;
   /** Absent: every source may use every context. */
   readonly policies?: ContextPolicies | undefined;
+  /**
+   * The names in the form in which suggestions compare them. The webhook has them made once a catalog, so that refusing an
+   * object costs little more than accepting it.
+   */
+  readonly plainNames?: ReadonlyMap<string, string> | undefined;
 }

@@ -1,4 +1,5 @@
 import { isRecord } from '../is-record.ts';
+import { plainName } from '../nearest-name.ts';
 import type { Catalog, CatalogContext } from './catalog.ts';
 import {
   type CatalogDocument,
@@ -65,7 +66,7 @@ export function parseCatalog(text: string): Catalog {
   if (contexts.size < document.contexts.length) {
     throw new CatalogError(['two of its contexts have one name']);
   }
-  return { contexts };
+  return { contexts, plainNames: new Map([...contexts.keys()].map((name) => [name, plainName(name)])) };
 }
 
 function documentContext(context: CatalogContext): DocumentContext {

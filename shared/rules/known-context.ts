@@ -10,7 +10,7 @@ export const knownContext: Rule = (subject, { catalog }) => {
     return [];
   }
   const open = openContexts(subject, catalog);
-  const nearest = new NearestNames(open);
+  const nearest = new NearestNames(open, { plainNames: catalog.plainNames });
   const suggestion = (name: string): string => {
     const meant = name.length > longestName ? undefined : nearest.of(name);
     return meant === undefined ? '' : ` (did you mean "${meant}"?)`;

@@ -1,6 +1,7 @@
 export type ViolationReason =
   | 'EmptyList'
   | 'EmptyName'
+  | 'ListTooLong'
   | 'UnknownContext'
   | 'SameCluster'
   | 'SourceCluster'

@@ -45,7 +45,7 @@ describe('NearestNames', () => {
   });
 
   it('stops when its steps are used up', () => {
-    const nearest = new NearestNames(contexts, 300);
+    const nearest = new NearestNames(contexts, { steps: 300 });
     expect(nearest.of('minikube')).toBeUndefined();
     expect(nearest.of(contexts[0] ?? '')).toBeUndefined();
   });

@@ -151,16 +151,20 @@ describe('for any list and any contexts, the rules', () => {
     );
   });
 
-  it('stay short and quick where the list is as long as an annotation can be', () => {
+  it('stay short where the list is as long as it can be', () => {
     const many = circumstances(...Array.from({ length: 200 }, (_, index) => aContext(`cluster-${index}`)));
-    const manyNames = Array.from({ length: 25_000 }, (_, index) => `name-${index}`);
+    const manyNames = Array.from({ length: 2_000 }, (_, index) => `name-${index}`);
     const [violation, ...others] = judge(aSubject(manyNames.join(',')), many);
     expect(others).toEqual([]);
     expect(violation?.contexts).toEqual(manyNames);
     expect(violation?.message).toMatch(
-      /^Contexts "name-0", .*"name-9" and 24990 more are unknown; known contexts are: "cluster-0", .*"cluster-9" and 190 more\.$/,
+      /^Contexts "name-0", .*"name-9" and 1990 more are unknown; known contexts are: "cluster-0", .*"cluster-9" and 190 more\.$/,
     );
     expect(violation?.message.length).toBeLessThan(500);
+    expect(judge(aSubject(`${manyNames.join(',')},last`), many).map(({ reason }) => reason)).toEqual([
+      'ListTooLong',
+      'UnknownContext',
+    ]);
     const [long] = judge(aSubject('x'.repeat(250_000)), many);
     expect(long?.message.length).toBeLessThan(600);
   });
