@@ -1,3 +1,4 @@
+import { ContextPolicies } from '../shared/catalog/context-policies.ts';
 import type { Clock, Random } from '../shared/clock.ts';
 import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
@@ -148,7 +149,7 @@ class Controller {
 
   /** One term of leadership. */
   async #lead(signal: AbortSignal): Promise<void> {
-    const { namespace, clusterName, annotationPrefix } = this.#settings;
+    const { namespace, clusterName, annotationPrefix, policies, policyDefault } = this.#settings;
     const { logger, clock, random, identity } = this.#environment;
     this.#leading = true;
     try {
@@ -178,6 +179,10 @@ class Controller {
         keys: keysOf(annotationPrefix),
         stampKey: await loadStampKey(client, namespace, logger),
         ownNamespace: namespace,
+        catalogSettings: {
+          policies: new ContextPolicies(policies, policyDefault),
+          installation: { annotationPrefix, namespace },
+        },
         connect: this.#connect,
         contexts: this.#contexts,
         reporter,

@@ -71,10 +71,10 @@ class Webhook {
     client: KubeClient,
     clientCa: string | undefined,
   ) {
-    const { namespace, webhookConfiguration } = settings;
+    const { annotationPrefix, namespace, webhookConfiguration } = settings;
     this.#settings = settings;
     this.#environment = environment;
-    this.#keys = keysOf(settings.annotationPrefix);
+    this.#keys = keysOf(annotationPrefix);
     this.#clientCa = clientCa;
     this.#server = new WebhookServer({
       ...environment,
@@ -87,6 +87,7 @@ class Webhook {
       ...environment,
       client,
       namespace,
+      installation: { annotationPrefix, namespace },
       onRead: (result) => {
         this.#metrics.catalogRead(result);
       },
@@ -203,6 +204,7 @@ class Webhook {
         const inUse = this.#catalog.inUse;
         return 'catalog' in inUse ? inUse.catalog.contexts.size : undefined;
       },
+      differingSettings: () => this.#catalog.differingSettings.length,
       configurationProblems: () => this.#configuration.problems.length,
       certificateExpiry: () => this.#certificates.expiry(),
     });

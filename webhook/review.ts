@@ -56,7 +56,7 @@ export function review(request: AdmissionRequest, circumstances: ReviewCircumsta
   const subject = subjectOf(request, kind, value, circumstances.keys);
   const refusals = refusalsOf(subject, circumstances);
   const warnings =
-    'catalog' in circumstances.contexts ? warningsOf(subject.list, circumstances.contexts.catalog) : [];
+    'catalog' in circumstances.contexts ? warningsOf(subject, circumstances.contexts.catalog) : [];
   return {
     uid,
     ...(refusals.length === 0

@@ -8,6 +8,7 @@ export interface WebhookMetricsSources {
   catalogCurrent(): boolean;
   catalogAgeSeconds(): number | undefined;
   catalogContexts(): number | undefined;
+  differingSettings(): number;
   configurationProblems(): number;
   /** Milliseconds since the epoch. */
   certificateExpiry(): { readonly leaf: number | undefined; readonly authority: number | undefined };
@@ -103,6 +104,11 @@ export class WebhookMetrics {
       'context_syncer_catalog_age_seconds',
       'Time since the catalog in use was last known to be the published one; a watch says so about once a minute.',
       () => read.catalogAgeSeconds(),
+    );
+    gauge(
+      'context_syncer_catalog_settings_differing',
+      'Settings in which the controller that published the catalog in use differs from the webhook.',
+      () => read.differingSettings(),
     );
     gauge('context_syncer_catalog_contexts', 'Contexts of the catalog in use.', () => read.catalogContexts());
     gauge(

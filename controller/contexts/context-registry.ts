@@ -1,4 +1,4 @@
-import type { Catalog, CatalogContext } from '../../shared/catalog/catalog.ts';
+import type { Catalog, CatalogContext, CatalogSettings } from '../../shared/catalog/catalog.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
@@ -17,6 +17,8 @@ export interface ContextRegistryOptions {
   /** Called after every change of a context, of a link's state, or of who is which cluster. */
   readonly onChange: () => void;
   readonly signal: AbortSignal;
+  /** What the catalog holds besides the contexts. */
+  readonly catalogSettings?: CatalogSettings | undefined;
 }
 
 interface LinkRun {
@@ -141,7 +143,7 @@ export class ContextRegistry {
         }
       }
     }
-    this.#catalog = { contexts };
+    this.#catalog = { ...this.#options.catalogSettings, contexts };
     this.#links = links;
     this.#options.onChange();
   }

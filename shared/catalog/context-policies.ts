@@ -9,29 +9,44 @@ export interface ContextPolicy {
   readonly kinds: readonly SyncedKindName[];
 }
 
-/** Which sources may use which contexts. */
-export interface ContextPolicies {
-  readonly policies: readonly ContextPolicy[];
-  /** For contexts that no policy names. */
-  readonly otherwise: 'allow' | 'deny';
-}
+/** What happens with contexts that no policy names. */
+export type PolicyDefault = 'allow' | 'deny';
 
-/** Whether a source of this namespace and kind may use the context. Without policies, all may use all. */
-export function mayUse(
-  context: string,
-  source: { readonly namespace: string; readonly kind: SyncedKindName },
-  policies: ContextPolicies | undefined,
-): boolean {
-  if (policies === undefined) {
-    return true;
+/** Which sources may use which contexts. */
+export class ContextPolicies {
+  readonly policies: readonly ContextPolicy[];
+  readonly otherwise: PolicyDefault;
+  /** The policies for a context, found once: a refusal asks about each context of the catalog. */
+  readonly #byContext = new Map<string, readonly ContextPolicy[]>();
+
+  constructor(policies: readonly ContextPolicy[], otherwise: PolicyDefault) {
+    this.policies = policies;
+    this.otherwise = otherwise;
   }
-  const about = policies.policies.filter(({ contexts }) => matches(contexts, context));
-  return about.length === 0
-    ? policies.otherwise === 'allow'
-    : about.some(
-        ({ sourceNamespaces, kinds }) =>
-          kinds.includes(source.kind) && matches(sourceNamespaces, source.namespace),
-      );
+
+  /**
+   * Whether a source of this namespace and kind may use the context. It must be one of the catalog: the answer is
+   * prepared for each name once.
+   */
+  allow(context: string, source: { readonly namespace: string; readonly kind: SyncedKindName }): boolean {
+    const policies = this.#policiesFor(context);
+    return policies.length === 0
+      ? this.otherwise === 'allow'
+      : policies.some(
+          ({ sourceNamespaces, kinds }) =>
+            kinds.includes(source.kind) && matches(sourceNamespaces, source.namespace),
+        );
+  }
+
+  #policiesFor(context: string): readonly ContextPolicy[] {
+    const known = this.#byContext.get(context);
+    if (known !== undefined) {
+      return known;
+    }
+    const found = this.policies.filter(({ contexts }) => matches(contexts, context));
+    this.#byContext.set(context, found);
+    return found;
+  }
 }
 
 function matches(patterns: readonly string[], name: string): boolean {

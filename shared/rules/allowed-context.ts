@@ -1,5 +1,4 @@
 import type { Catalog, CatalogContext } from '../catalog/catalog.ts';
-import { mayUse } from '../catalog/context-policies.ts';
 import { enumerateNames, quotedNames } from './name-list.ts';
 import type { Rule, Subject } from './subject.ts';
 
@@ -7,7 +6,7 @@ import type { Rule, Subject } from './subject.ts';
 export const allowedContext: Rule = (subject, { catalog }) => {
   const { list, kind, namespace } = subject;
   const names = list.names.filter(
-    (name) => catalog.contexts.has(name) && !mayUse(name, subject, catalog.policies),
+    (name) => catalog.contexts.has(name) && catalog.policies?.allow(name, subject) === false,
   );
   if (names.length === 0) {
     return [];
@@ -40,5 +39,5 @@ function isOpen(
   subject: Pick<Subject, 'namespace' | 'kind'>,
   { policies }: Catalog,
 ): boolean {
-  return !isSource && mayUse(name, subject, policies);
+  return !isSource && policies?.allow(name, subject) !== false;
 }

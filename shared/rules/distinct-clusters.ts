@@ -1,4 +1,3 @@
-import { mayUse } from '../catalog/context-policies.ts';
 import { quotedNames } from './name-list.ts';
 import type { Rule } from './subject.ts';
 
@@ -7,7 +6,7 @@ export const distinctClusters: Rule = (subject, { catalog }) => {
   const byCluster = new Map<string, string[]>();
   for (const name of subject.list.names) {
     const context = catalog.contexts.get(name);
-    if (context === undefined || context.isSource || !mayUse(name, subject, catalog.policies)) {
+    if (context === undefined || context.isSource || catalog.policies?.allow(name, subject) === false) {
       continue;
     }
     const members = byCluster.get(context.cluster) ?? [];

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import { ContextPolicies } from '../../../../shared/catalog/context-policies.ts';
 import { keysOf } from '../../../../shared/keys.ts';
 import { judge } from '../../../../shared/rules/judge.ts';
 import type { Circumstances, Subject } from '../../../../shared/rules/subject.ts';
@@ -115,6 +116,60 @@ describe('the rules', () => {
   it('leave namespaces alone that only look like those of Kubernetes', () => {
     expect(judge(aSubject('east', { namespace: 'kubed' }), eastAndWest)).toEqual([]);
     expect(judge(aSubject('east', { namespace: 'my-kube-system' }), eastAndWest)).toEqual([]);
+  });
+});
+
+describe('with policies, the rules', () => {
+  const contexts = ['dev-1', 'dev-2', 'prod-1', 'prod-2', 'hub'].map((name) =>
+    aContext(name, { isSource: name === 'hub', server: `https://${name}.example` }),
+  );
+  const open = circumstances(...contexts, aContext('prod-1b', { cluster: 'cluster-prod-1' }));
+  const restricted: Circumstances = {
+    ...open,
+    catalog: {
+      ...open.catalog,
+      policies: new ContextPolicies(
+        [{ contexts: ['prod-*'], sourceNamespaces: ['platform'], kinds: ['ConfigMap'] }],
+        'allow',
+      ),
+    },
+  };
+  const from = (namespace: string, list: string, kind: Subject['kind'] = 'ConfigMap') =>
+    judge(aSubject(list, { namespace, kind }), restricted);
+
+  it('find nothing wrong with what they allow', () => {
+    expect(from('platform', 'prod-1,dev-1')).toEqual([]);
+    expect(from('team-a', 'dev-1,dev-2')).toEqual([]);
+  });
+
+  it('name what is allowed, and nothing else', () => {
+    expect(from('team-a', 'dev-1,prod-1')).toEqual([
+      {
+        reason: 'ContextNotAllowed',
+        stops: 'contexts',
+        message:
+          'The policies do not allow context "prod-1" for ConfigMaps of namespace "team-a"; remove it from the list. Allowed contexts are: "dev-1", "dev-2".',
+        contexts: ['prod-1'],
+      },
+    ]);
+    expect(messages(from('platform', 'prod-2,prod-1', 'Secret'))).toEqual([
+      'The policies do not allow contexts "prod-2" and "prod-1" for Secrets of namespace "platform"; remove them from the list. Allowed contexts are: "dev-1", "dev-2".',
+    ]);
+  });
+
+  it('suggest nothing that is not allowed, and list the contexts once', () => {
+    expect(messages(from('team-a', 'prd-1,prod-2,dve-1'))).toEqual([
+      'Contexts "prd-1" and "dve-1" (did you mean "dev-1"?) are unknown; known contexts are: "dev-1", "dev-2".',
+      'The policies do not allow context "prod-2" for ConfigMaps of namespace "team-a"; remove it from the list.',
+    ]);
+    expect(messages(from('team-a', 'hbu'))).toEqual([
+      'Context "hbu" is unknown; known contexts are: "dev-1", "dev-2".',
+    ]);
+  });
+
+  it('tell nothing else about a context that is not allowed', () => {
+    expect(from('team-a', 'prod-1,prod-1b').map(({ reason }) => reason)).toEqual(['ContextNotAllowed']);
+    expect(from('platform', 'prod-1,prod-1b').map(({ reason }) => reason)).toEqual(['SameCluster']);
   });
 });
 
