@@ -54,16 +54,23 @@ export async function readJson(
     share.hold(body.size);
   };
   const broken = (): void => {
-    body.fail(new RequestProblem(400, 'the body is not as long as its Content-Length'));
+    if (!request.complete) {
+      body.fail(new RequestProblem(400, 'the body is not as long as its Content-Length'));
+    }
   };
   request.on('data', take).once('end', body.end).once('error', broken).once('close', broken);
   try {
     return parse(await body.whole);
+  } catch (error) {
+    // The rest is to be discarded.
+    request.off('data', take);
+    throw error;
   } finally {
-    request.off('data', take).off('end', body.end).off('close', broken);
     share.end();
   }
 }
+
+const noBytes = Buffer.alloc(0);
 
 /** What is kept of a body that arrives. It is copied together: a chunk of one byte would take 100 bytes and more. */
 class ArrivingBody {
@@ -73,7 +80,7 @@ class ArrivingBody {
   readonly #announced: number;
   readonly #wanted: Wanted;
   #projection: JsonProjection | undefined;
-  #bytes: Buffer;
+  #bytes: Buffer = noBytes;
   #size = 0;
 
   constructor(announced: number, wanted: Wanted) {
@@ -85,7 +92,6 @@ class ArrivingBody {
     this.fail = reject;
     this.#announced = announced;
     this.#wanted = wanted;
-    this.#bytes = Buffer.allocUnsafe(Math.min(announced, firstBytes));
   }
 
   /** Bytes kept. */
@@ -94,6 +100,12 @@ class ArrivingBody {
   }
 
   append(chunk: Buffer): void {
+    if (chunk.length === this.#announced && chunk.length <= wholeBytes) {
+      // Most bodies are one chunk. Copying it would cost as much as parsing it.
+      this.#bytes = chunk;
+      this.#size = chunk.length;
+      return;
+    }
     if (this.#projection === undefined && this.#size + chunk.length > wholeBytes) {
       this.#reduce();
     }
@@ -110,7 +122,7 @@ class ArrivingBody {
     this.#projection = new JsonProjection(this.#wanted, (bytes) => {
       this.#keep(bytes);
     });
-    this.#bytes = Buffer.allocUnsafe(firstBytes);
+    this.#bytes = noBytes;
     this.#size = 0;
     this.#projection.add(arrived);
   }
@@ -124,7 +136,7 @@ class ArrivingBody {
       return;
     }
     if (size > this.#bytes.length) {
-      const room = Math.min(this.#announced, this.#bytes.length * growth);
+      const room = Math.min(this.#announced, Math.max(firstBytes, this.#bytes.length * growth));
       const grown = Buffer.allocUnsafeSlow(Math.max(size, room));
       this.#bytes.copy(grown, 0, 0, this.#size);
       this.#bytes = grown;

@@ -108,7 +108,6 @@ class Webhook {
       answer: (request) => this.#answer(request),
       wanted: wantedOf(this.#keys),
       budget: new BodyBudget(usualBudgetBytes),
-      draining: () => this.#server.draining,
       clock,
       logger,
     });
@@ -228,12 +227,15 @@ class Webhook {
       : new CertDir({ ...this.#environment, folder: certDir, onLeaf });
   }
 
-  /** A missing catalog does not count: a webhook that is not ready could not even refuse with a reason. */
+  /**
+   * Only what another replica or a restart could do better. A missing catalog does not count: a webhook that is not ready
+   * could not even refuse with a reason. Conditions that look wrong are a metric and a log line.
+   */
   #readiness(): readonly HealthCheck[] {
     return [
       { name: 'serving', check: () => (this.#server.draining ? 'the webhook is stopping' : undefined) },
       { name: 'certificate', check: () => this.#certificates.problem() },
-      { name: 'configuration', check: () => this.#configuration.problems[0] },
+      { name: 'configuration', check: () => this.#configuration.otherPrefix },
     ];
   }
 }

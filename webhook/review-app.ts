@@ -36,8 +36,6 @@ export interface ReviewAppOptions {
   /** The parts of a review that `answer` looks at. */
   readonly wanted: Wanted;
   readonly budget: BodyBudget;
-  /** True while no connection should be used again. */
-  readonly draining: () => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -47,13 +45,7 @@ export function reviewApp(options: ReviewAppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use((_request, response, next) => {
-    if (options.draining()) {
-      response.set('Connection', 'close');
-    }
-    next();
-  });
-  app.post(reviewPath, jsonOnly, answerReview(options));
+  app.post(reviewPath, answerReview(options));
   app.all(reviewPath, (_request, response) => {
     response.set('Allow', 'POST');
     throw new RequestProblem(405, 'only POST is served here');
@@ -65,7 +57,7 @@ export function reviewApp(options: ReviewAppOptions): Express {
   return app;
 }
 
-const jsonOnly: RequestHandler = (request, _response, next) => {
+function checkType(request: Request): void {
   const [type = '', ...parameters] = (request.headers['content-type'] ?? '').split(';');
   const charset = /charset="?([^";]+)/i.exec(parameters.join(';'))?.[1]?.trim().toLowerCase() ?? 'utf-8';
   if (type.trim().toLowerCase() !== 'application/json' || charset !== 'utf-8') {
@@ -75,14 +67,15 @@ const jsonOnly: RequestHandler = (request, _response, next) => {
   if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
     throw new RequestProblem(415, 'the body must not be compressed');
   }
-  next();
-};
+}
 
 function answerReview(options: ReviewAppOptions): RequestHandler {
   const { format, wanted, budget } = options;
   return async (request, response) => {
+    checkType(request);
     const review = format.read(await readJson(request, wanted, budget));
-    response.type('application/json').send(answerTo(review, options));
+    // What express adds to an answer would cost more than the verdict.
+    response.setHeader('Content-Type', 'application/json; charset=utf-8').end(answerTo(review, options));
   };
 }
 

@@ -155,6 +155,9 @@ export class WebhookServer {
           this.#connections.useful(socket);
         }
       });
+      if (this.#draining) {
+        response.setHeader('Connection', 'close');
+      }
       if (this.#named.has(socket)) {
         handler(request, response);
       } else {

@@ -32,9 +32,17 @@ export class WebhookProcess {
     this.#exited = once(this.#child, 'close').then(() => this.#child.exitCode);
   }
 
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) {
+      throw new Error('the webhook did not start');
+    }
+    return pid;
+  }
+
   /** Its greatest resident memory so far, in bytes; fails when it has ended. */
   async peakMemory(): Promise<number> {
-    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
     return Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 

@@ -1,12 +1,20 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { CatalogContext } from '../../../shared/catalog/catalog.ts';
+import { systemClock } from '../../../shared/clock.ts';
+import { keysOf } from '../../../shared/keys.ts';
+import { silentLogger } from '../../../shared/logger.ts';
+import { reviewFormat, wantedOf } from '../../../webhook/admission-review.ts';
+import { BodyBudget } from '../../../webhook/body-budget.ts';
+import { reviewApp } from '../../../webhook/review-app.ts';
+import { WebhookServer } from '../../../webhook/server.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { syncContexts } from '../../harness/stage.ts';
 import type { KubectlResult } from '../../sandbox/control-plane/kubectl.ts';
 import { useSandbox } from '../../sandbox/use-sandbox.ts';
 import { AdmissionStage } from './admission-stage.ts';
+import { Tenant } from './tenant.ts';
 
 const sandbox = useSandbox({ targets: 0 });
 let stage: AdmissionStage;
@@ -282,6 +290,39 @@ describe('the catalog', () => {
   });
 });
 
+test('eight tenants that create bad objects in a loop keep nobody from creating good ones, and do not fill the log', async () => {
+  const many = Array.from({ length: 300 }, (_, index) => context(`${'cluster-'.repeat(8)}${index}`));
+  await stage.publish([...many, ...contexts]);
+  const webhook = await stage.startWebhook();
+  await webhook.ready();
+  await webhook.says('catalog of contexts read');
+  const names = ['good', ...Array.from({ length: 8 }, (_, index) => `bad-${index}`)];
+  const [good, ...bad] = await Promise.all(names.map((name) => Tenant.settle(stage.source, name)));
+  const badList = Array.from({ length: 10 }, (_, index) => `${'cluster-'.repeat(31)}${index}`).join();
+  await eventually('the rights are known', async () => {
+    expect((await good?.create('context-1'))?.status).toBe(201);
+  });
+
+  const over = new AbortController();
+  const refusals = bad.map(async (tenant) => {
+    const statuses = new Set<number>();
+    while (!over.signal.aborted) {
+      statuses.add((await tenant.create(badList)).status);
+    }
+    tenant.leave();
+    return [...statuses];
+  });
+  const created = new Set<number | undefined>();
+  for (let index = 0; index < 60; index++) {
+    created.add((await good?.create('context-1,context-2'))?.status);
+  }
+  over.abort();
+  good?.leave();
+  expect([...created]).toEqual([201]);
+  expect(await Promise.all(refusals)).toEqual(bad.map(() => [422]));
+  expect(webhook.messages.filter((message) => message === 'object refused').length).toBeLessThanOrEqual(40);
+});
+
 test('while the webhook is down, only new and changed lists are held up', async () => {
   await serve();
   await create(yaml('standing', 'context-1'));
@@ -345,6 +386,46 @@ test('a webhook configuration with another prefix makes it unready, until one of
   );
   await stage.setConfiguration();
   await stage.webhook.ready();
+});
+
+test('a webhook configuration whose conditions an operator wrote anew is a warning, and objects are refused as before', async () => {
+  const anew = `object.metadata.?annotations.orValue({}).exists(k, k.startsWith('kubed.appscode.com/') && k.endsWith('sync-contexts'))`;
+  await stage.setConfiguration((text) =>
+    text.replace(/expression: >-[^]*$/, `expression: ${JSON.stringify(anew)}\n`),
+  );
+  await serve();
+  await stage.webhook.says('webhook configuration is wrong');
+  expect((await stage.webhook.readyz()).status).toBe(200);
+  expect(await stage.webhook.metric('context_syncer_webhook_configuration_problems')).toEqual([
+    'context_syncer_webhook_configuration_problems 1',
+  ]);
+  expect((await create(yaml('anew', 'context-9'))).stderr).toContain(unknown);
+  await stage.setConfiguration();
+});
+
+test('kubectl says that the webhook has no room', async () => {
+  await stage.setConfiguration();
+  const clock = systemClock();
+  const server = new WebhookServer({
+    address: { host: '127.0.0.1', port: stage.port },
+    clock,
+    logger: silentLogger,
+    times: { lameDuckMs: 0 },
+  });
+  const app = reviewApp({
+    format: reviewFormat(),
+    wanted: wantedOf(keysOf('kubed.appscode.com')),
+    answer: ({ uid }) => ({ uid, allowed: true }),
+    budget: new BodyBudget(0),
+    clock,
+    logger: silentLogger,
+  });
+  await server.listen(app);
+  onTestFinished(() => server.drain());
+  server.setSecureContext(await stage.source.ca.serving({ dns: [], ip: ['127.0.0.1'] }));
+  expect((await create(yaml('no-room', 'context-1'))).stderr).toBe(
+    'Error from server (InternalError): error when creating "STDIN": Internal error occurred: failed calling webhook "sync-contexts.context-syncer.dev": failed to call webhook: an error on the server ("the webhook of context-syncer is overloaded, and the object did not arrive in time; try again") has prevented the request from succeeding\n',
+  );
 });
 
 test('another prefix works when both have it', async () => {

@@ -77,7 +77,6 @@ export class Serving {
       wanted: wantedOf(keys),
       budget: new BodyBudget(usualBudgetBytes),
       clock,
-      draining: () => server.draining,
       logger: silentLogger,
       ...options,
     });
