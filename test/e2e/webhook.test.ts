@@ -330,7 +330,8 @@ test('a policy that is tightened is enforced at both ends, and deletes nothing',
 
   const refusal = `The policies do not allow context "context-1" for ConfigMaps of namespace "demo"; remove it from the list.`;
   await eventually('the webhook knows the policies', async () => {
-    expect((await kubectl(['create', '-f', '-'], yaml('new', { list: 'context-1' }))).stderr).toBe(
+    const create = ['create', '--dry-run=server', '-f', '-'];
+    expect((await kubectl(create, yaml('new', { list: 'context-1' }))).stderr).toBe(
       `Error from server: error when creating "STDIN": ${denied} ConfigMap demo/new: ${refusal} Allowed contexts are: "alias-of-1", "context-2", "down", "into-system".\n`,
     );
   });

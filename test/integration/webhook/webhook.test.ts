@@ -12,9 +12,13 @@ import { WebhookServer } from '../../../webhook/server.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { syncContexts } from '../../harness/stage.ts';
 import type { KubectlResult } from '../../sandbox/control-plane/kubectl.ts';
+import { freePort } from '../../sandbox/network/free-port.ts';
 import { useSandbox } from '../../sandbox/use-sandbox.ts';
 import { AdmissionStage } from './admission-stage.ts';
+import { Balancer } from './balancer.ts';
+import { Load } from './load.ts';
 import { Tenant } from './tenant.ts';
+import type { WebhookProcess } from './webhook-process.ts';
 
 const sandbox = useSandbox({ targets: 0 });
 let stage: AdmissionStage;
@@ -321,6 +325,64 @@ test('eight tenants that create bad objects in a loop keep nobody from creating 
   expect([...created]).toEqual([201]);
   expect(await Promise.all(refusals)).toEqual(bad.map(() => [422]));
   expect(webhook.messages.filter((message) => message === 'object refused').length).toBeLessThanOrEqual(40);
+});
+
+test('a rolling restart of two replicas fails no call', async () => {
+  await stage.setConfiguration();
+  await stage.publish(contexts);
+  const balancer = await Balancer.listen(stage.port);
+  const replicas: { readonly port: number; readonly process: WebhookProcess }[] = [];
+  onTestFinished(async () => {
+    balancer.close();
+    await Promise.all(replicas.map(({ process }) => process.kill()));
+  });
+  const add = async (): Promise<void> => {
+    const port = await freePort();
+    const process = stage.launchWebhook(port);
+    replicas.push({ port, process });
+    await process.ready();
+    await process.says('catalog of contexts read');
+    balancer.use(replicas.map((replica) => replica.port));
+  };
+  await Promise.all([add(), add()]);
+  const load = new Load(stage.source, 'context-1', 4);
+  for (const old of replicas.slice()) {
+    await add();
+    replicas.splice(replicas.indexOf(old), 1);
+    balancer.use(replicas.map(({ port }) => port));
+    expect(await old.process.stop()).toBe(0);
+  }
+  expect([...(await load.end()).keys()]).toEqual([201]);
+});
+
+test('a caBundle that is wiped under load comes back at once, and calls succeed again', async () => {
+  await stage.setConfiguration(undefined, null);
+  await stage.publish(contexts);
+  const webhook = await stage.startWebhook([], ['--serving-names=localhost,127.0.0.1']);
+  onTestFinished(() => stage.setConfiguration());
+  await webhook.ready();
+  await webhook.says('catalog of contexts read');
+  await eventually('the API server has the caBundle', async () => {
+    expect((await create(yaml('wiped', 'context-9'))).stderr).toContain(unknown);
+  });
+  const load = new Load(stage.source, 'context-1', 2);
+  for (let wipe = 0; wipe < 3; wipe++) {
+    await stage.wipeCaBundle();
+    await eventually('the caBundle is back', async () => {
+      expect(await stage.caBundle()).not.toBe('');
+    });
+  }
+  // A call between the wipe and the repair finds no trust.
+  await eventually('the API server has the caBundle again', async () => {
+    expect((await create(yaml('wiped', 'context-9'))).stderr).toContain(unknown);
+  });
+  const answers = await load.end();
+  expect([...answers.keys()].filter((status) => status !== 201 && status !== 500)).toEqual([]);
+  const after = new Load(stage.source, 'context-1', 2);
+  for (let index = 0; index < 3; index++) {
+    expect((await create(yaml('wiped', 'context-9'))).stderr).toContain(unknown);
+  }
+  expect([...(await after.end()).keys()]).toEqual([201]);
 });
 
 test('while the webhook is down, only new and changed lists are held up', async () => {
