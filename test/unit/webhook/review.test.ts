@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ContextPolicies } from '../../../shared/catalog/context-policies.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../../../webhook/admission-review.ts';
 import { refusalReasons, review } from '../../../webhook/review.ts';
-import { annotated, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
+import { annotated, catalog, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
 
 const known =
   'known contexts are: "alias-of-2", "context-1", "context-2", "down", "fresh", "into-system", "unusable"';
@@ -248,5 +249,27 @@ describe('without a catalog', () => {
     ['unchanged lists', { operation: 'UPDATE', object: annotated('x'), oldObject: annotated('x') }],
   ])('%s are allowed', (_what, more) => {
     expect(review(request(more), without).allowed).toBe(true);
+  });
+});
+
+describe('under policies', () => {
+  const policies = new ContextPolicies(
+    [{ contexts: ['down', 'context-2'], sourceNamespaces: ['platform'], kinds: ['ConfigMap', 'Secret'] }],
+    'allow',
+  );
+  const restricted = { ...circumstances, contexts: { catalog: { ...catalog, policies } } };
+  const from = (namespace: string): AdmissionResponse =>
+    review(request({ namespace, object: annotated('down,context-1') }), restricted);
+
+  it('an object is refused a context that is not allowed, and learns nothing about it', () => {
+    const { status, warnings } = from('demo');
+    expect(status?.message).toBe(
+      'ConfigMap demo/omni: The policies do not allow context "down" for ConfigMaps of namespace "demo"; remove it from the list. Allowed contexts are: "alias-of-2", "context-1", "fresh", "into-system", "unusable".',
+    );
+    expect(warnings).toBeUndefined();
+  });
+
+  it('an object of a namespace that they name is allowed', () => {
+    expect(from('platform')).toMatchObject({ allowed: true, warnings: [expect.stringContaining('"down"')] });
   });
 });
