@@ -29,7 +29,8 @@ export class ContextPolicies {
    * prepared for each name once.
    */
   allow(context: string, source: { readonly namespace: string; readonly kind: SyncedKindName }): boolean {
-    const policies = this.#policiesFor(context);
+    // A look-up for each of hundreds of contexts is most of what a refusal costs.
+    const policies = this.policies.length === 0 ? this.policies : this.#policiesFor(context);
     return policies.length === 0
       ? this.otherwise === 'allow'
       : policies.some(
