@@ -80,7 +80,8 @@ function tolerant(command: Commander): Commander {
 }
 
 function givenSettings(command: Command, seen: SeenFlags, stray: readonly string[]): CommandLineSettings {
-  const flags = [...Object.keys(command.settings).map(flagOf), configFlag, '--help', '--version'];
+  const keys = Object.keys(command.settings).filter((key) => command.settings[key]?.fileOnly !== true);
+  const flags = [...keys.map(flagOf), configFlag, '--help', '--version'];
   const configPath = seen.configPaths.at(-1);
   const withoutPath = seen.configPaths.length > 0 && (configPath === undefined || configPath === '');
   return {

@@ -19,15 +19,16 @@ export interface SeenFlags {
  */
 export function addSettingOptions(command: Commander, table: SettingsTable): SeenFlags {
   const seen: SeenFlags = { settings: [], configPaths: [] };
-  for (const [key, setting] of Object.entries(table)) {
+  for (const [key, setting] of Object.entries(table).filter(([, { fileOnly }]) => fileOnly !== true)) {
     command.addOption(new Option(`${flagOf(key)} [${setting.placeholder}]`, describe(setting)));
     command.on(`option:${flagOf(key).slice(2)}`, (value: string | null) => {
       const text = value ?? (setting.type.json === 'boolean' ? 'true' : undefined);
       seen.settings.push({ key, value: text === undefined ? 'nothing' : { text } });
     });
   }
-  const description =
-    'YAML file with the same settings in camelCase, such as "clusterName: NAME". A flag wins over the file.';
+  const fileOnly = Object.keys(table).filter((key) => table[key]?.fileOnly);
+  const more = fileOnly.length === 0 ? '' : ` Only the file can have ${fileOnly.join(', ')}.`;
+  const description = `YAML file with the same settings in camelCase, such as "clusterName: NAME". A flag wins over the file.${more}`;
   command.addOption(new Option(`${configFlag} [FILE]`, description));
   command.on(`option:${configFlag.slice(2)}`, (value: string | null) => {
     seen.configPaths.push(value ?? undefined);

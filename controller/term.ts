@@ -1,3 +1,4 @@
+import { ContextPolicies } from '../shared/catalog/context-policies.ts';
 import { catalogConfigMapName } from '../shared/catalog/document.ts';
 import type { Clock, Random } from '../shared/clock.ts';
 import { type Keys, keysOf } from '../shared/keys.ts';
@@ -139,6 +140,10 @@ export class Term {
       keys,
       stampKey,
       ownNamespace: namespace,
+      catalogSettings: {
+        policies: new ContextPolicies(settings.policies, settings.policyDefault),
+        installation: { annotationPrefix: settings.annotationPrefix, namespace },
+      },
       connect: options.connect,
       contexts: options.contexts(),
       reporter: this.reporter,

@@ -1,43 +1,139 @@
+/** Differences that still count as a slip; a third of the letters, but at least two, in short names. */
+const maxDistance = 4;
+const minDistance = 2;
+/**
+ * What finding all suggestions may cost, about 2 ms: a step is the comparison of two letters. Whoever may annotate an
+ * object chooses the names, and a kubeconfig can hold thousands.
+ */
+const usualSteps = 1_000_000;
+/** What a cell of the table of distances costs, in steps. */
+const cellSteps = 10;
+
 /**
  * The candidate that `name` was probably meant to be, or undefined when none is near. Case and dashes do not count, so
  * that `cluster-name`, `clustername` and `clusterName` are the same.
  */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
-  const wanted = plain(name);
-  // A third of the letters may be wrong, two in short names: beyond that a guess confuses more than it helps.
-  let limit = Math.max(2, Math.ceil(wanted.length / 3));
-  let nearest: string | undefined;
-  for (const candidate of candidates) {
-    const distance = editDistance(wanted, plain(candidate));
-    if (distance <= limit) {
-      nearest = candidate;
-      limit = distance - 1;
-    }
+  return new NearestNames(candidates).of(name);
+}
+
+export interface NearestNamesOptions {
+  /** The plain forms of candidates where they are known already: for hundreds, making them is most of the work. */
+  readonly plainNames?: ReadonlyMap<string, string> | undefined;
+  readonly steps?: number;
+}
+
+/** Finds the nearest of the same candidates for several names. All names together cost a bounded number of steps. */
+export class NearestNames {
+  readonly #candidates: readonly string[];
+  readonly #plainNames: ReadonlyMap<string, string> | undefined;
+  readonly #rows = [newRow(), newRow(), newRow()] as const;
+  #steps: number;
+
+  constructor(candidates: readonly string[], { plainNames, steps = usualSteps }: NearestNamesOptions = {}) {
+    this.#candidates = candidates;
+    this.#plainNames = plainNames;
+    this.#steps = steps;
   }
-  return nearest;
-}
 
-function plain(name: string): string {
-  return name.replaceAll('-', '').toLowerCase();
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that turn `from` into `to` (optimal string alignment). */
-function editDistance(from: string, to: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const replaced = (last[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
-      let best = Math.min(replaced, (last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1);
-      const swapped = column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
-      if (swapped) {
-        best = Math.min(best, (beforeLast[column - 2] ?? 0) + 1);
+  /** As `nearestName`; undefined, too, when all steps are used up. */
+  of(name: string): string | undefined {
+    const wanted = plainName(name);
+    let limit = Math.min(maxDistance, Math.max(minDistance, Math.ceil(wanted.length / 3)));
+    let nearest: string | undefined;
+    for (const candidate of this.#candidates) {
+      // A look at the lengths is a step, too.
+      this.#steps -= 1;
+      const plain = this.#plainNames?.get(candidate) ?? plainName(candidate);
+      const difference = Math.abs(wanted.length - plain.length);
+      if (limit < 0 || this.#steps <= 0) {
+        return nearest;
       }
-      current.push(best);
+      if (difference > limit) {
+        continue;
+      }
+      const distance = this.#editDistance(...this.#withoutEqualEnds(wanted, plain), limit);
+      if (distance <= limit) {
+        nearest = candidate;
+        limit = distance - 1;
+      }
     }
-    beforeLast = last;
-    last = current;
+    return nearest;
   }
-  return last[to.length] ?? 0;
+
+  /** Equal beginnings and ends do not change the distance, and names of contexts have much in common. */
+  #withoutEqualEnds(from: string, to: string): readonly [string, string] {
+    const shorter = Math.min(from.length, to.length);
+    let start = 0;
+    while (start < shorter && from.charCodeAt(start) === to.charCodeAt(start)) {
+      start++;
+    }
+    let end = 0;
+    while (
+      end < shorter - start &&
+      from.charCodeAt(from.length - 1 - end) === to.charCodeAt(to.length - 1 - end)
+    ) {
+      end++;
+    }
+    this.#steps -= start + end;
+    return [from.slice(start, from.length - end), to.slice(start, to.length - end)];
+  }
+
+  /**
+   * Insertions, deletions, replacements and swaps of neighbours that turn `from` into `to` (optimal string alignment);
+   * infinite when there are more than `limit`. Of each row of the table only the cells within `limit` of the diagonal are
+   * computed: those that so few differences can reach. Cell `band` of a row is column `row + band - limit`.
+   */
+  #editDistance(from: string, to: string, limit: number): number {
+    const width = 2 * limit + 1;
+    const far = limit + 1;
+    let [beforeLast, last, current] = this.#rows;
+    beforeLast.fill(far);
+    current.fill(far);
+    last.fill(far);
+    for (let band = limit; band < width; band++) {
+      last[band] = band - limit;
+    }
+    for (let row = 1; row <= from.length; row++) {
+      const letter = from.charCodeAt(row - 1);
+      let least = far;
+      for (let band = 0; band < width; band++) {
+        const column = row + band - limit;
+        let cell = far;
+        if (column >= 0 && column <= to.length) {
+          cell = Math.min((last[band + 1] ?? far) + 1, band > 0 ? (current[band - 1] ?? far) + 1 : far, far);
+          if (column > 0) {
+            const other = to.charCodeAt(column - 1);
+            cell = Math.min(cell, (last[band] ?? far) + (letter === other ? 0 : 1));
+            if (
+              row > 1 &&
+              column > 1 &&
+              letter === to.charCodeAt(column - 2) &&
+              from.charCodeAt(row - 2) === other
+            ) {
+              cell = Math.min(cell, (beforeLast[band] ?? far) + 1);
+            }
+          }
+        }
+        current[band] = cell;
+        least = Math.min(least, cell);
+      }
+      this.#steps -= width * cellSteps;
+      if (this.#steps <= 0 || least > limit) {
+        return Infinity;
+      }
+      [beforeLast, last, current] = [last, current, beforeLast];
+    }
+    return last[to.length - from.length + limit] ?? far;
+  }
+}
+
+/** A row of the table of distances, and a cell behind it. */
+function newRow(): Uint8Array {
+  return new Uint8Array(2 * maxDistance + 2);
+}
+
+/** The form in which names are compared. */
+export function plainName(name: string): string {
+  return name.replaceAll('-', '').toLowerCase();
 }

@@ -1,5 +1,7 @@
 import { Ajv } from 'ajv';
 import { isRecord } from '../shared/is-record.ts';
+import type { Keys } from '../shared/keys.ts';
+import type { Wanted } from './json-projection.ts';
 
 /** The only version that is spoken; `admissionReviewVersions` of the webhook configuration must name it. */
 export const reviewApiVersion = 'admission.k8s.io/v1';
@@ -61,6 +63,11 @@ export class ReviewError extends Error {
 
 const text = { type: 'string' };
 const textOrNull = { type: 'string', nullable: true };
+/** What identifies an object is at most a DNS subdomain. It is repeated in answers and log lines, so it is bounded. */
+const name = { type: 'string', maxLength: 253 };
+const nameOrNull = { ...name, nullable: true };
+/** API servers take annotations of 256 KiB, all of an object together. */
+const annotation = { type: 'string', maxLength: 256 * 1024 };
 
 const objectSchema = {
   type: 'object',
@@ -70,10 +77,10 @@ const objectSchema = {
       type: 'object',
       nullable: true,
       properties: {
-        name: textOrNull,
-        namespace: textOrNull,
-        uid: textOrNull,
-        annotations: { type: 'object', nullable: true, additionalProperties: text },
+        name: nameOrNull,
+        namespace: nameOrNull,
+        uid: nameOrNull,
+        annotations: { type: 'object', nullable: true, additionalProperties: annotation },
       },
     },
     type: textOrNull,
@@ -84,19 +91,30 @@ const requestSchema = {
   type: 'object',
   required: ['uid', 'kind', 'operation'],
   properties: {
-    uid: { type: 'string', minLength: 1 },
+    uid: { ...name, minLength: 1 },
     kind: {
       type: 'object',
       required: ['group', 'version', 'kind'],
-      properties: { group: text, version: text, kind: text },
+      properties: { group: name, version: name, kind: name },
     },
     operation: { enum: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] },
-    name: textOrNull,
-    namespace: textOrNull,
+    name: nameOrNull,
+    namespace: nameOrNull,
     object: objectSchema,
     oldObject: objectSchema,
   },
 };
+
+/** The parts of an AdmissionReview that a review looks at. */
+export function wantedOf({ syncContexts, origin, sync }: Keys): Wanted {
+  const annotations = { [syncContexts]: true, [origin]: true, [sync]: true } as const;
+  const object = {
+    metadata: { name: true, namespace: true, uid: true, annotations },
+    type: true,
+  } as const;
+  const request = { uid: true, kind: true, operation: true, name: true, namespace: true } as const;
+  return { apiVersion: true, kind: true, request: { ...request, object, oldObject: object } };
+}
 
 const responseSchema = {
   type: 'object',

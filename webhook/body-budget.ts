@@ -1,84 +1,67 @@
-import type { Clock } from '../shared/clock.ts';
-
-export interface BodyBudgetOptions {
-  /** Bytes of large bodies that are in memory at a time; a body that is larger than this gets all of it. */
-  readonly totalBytes: number;
-  /** Bodies up to this size never wait, so that a flood of large ones cannot hold them up. */
-  readonly smallBytes: number;
-  /** Milliseconds that a large body waits for its turn. */
-  readonly maxWaitMs: number;
-  /** Large bodies that wait; one more is turned away at once. */
-  readonly maxWaiting: number;
-  readonly clock: Clock;
+/** What one body holds. */
+export interface BodyShare {
+  /** Sets what it holds now, in bytes. Can cut bodies, also this one. */
+  hold(bytes: number): void;
+  /** It holds nothing any more; more than once does no harm. */
+  end(): void;
 }
 
-interface Waiting {
-  readonly bytes: number;
-  readonly start: () => void;
+interface Body {
+  readonly cut: () => void;
+  bytes: number;
 }
 
-/** Bounds the memory that large bodies take: the API server sends up to 3 MiB twice, anybody else what he likes. */
+/**
+ * Bounds the memory of all bodies that are being received. Bytes count when they have arrived, whatever was announced.
+ * When there are too many, the body that began first is cut: one of an API server is there within milliseconds, so that
+ * is the one of a client that holds back the rest.
+ */
 export class BodyBudget {
-  readonly #options: BodyBudgetOptions;
-  readonly #waiting = new Set<Waiting>();
-  #taken = 0;
+  readonly #maxBytes: number;
+  /** In the order in which they began. */
+  readonly #bodies = new Set<Body>();
+  #held = 0;
 
-  constructor(options: BodyBudgetOptions) {
-    this.#options = options;
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
-  /**
-   * Waits for room, first come first served. Yields the function that gives the room back (more than once does no
-   * harm), or undefined when none came free in time.
-   */
-  async take(bytes: number): Promise<(() => void) | undefined> {
-    const { totalBytes, smallBytes, maxWaitMs, maxWaiting, clock } = this.#options;
-    if (bytes <= smallBytes) {
-      return () => undefined;
-    }
-    const share = Math.min(bytes, totalBytes);
-    if (this.#waiting.size === 0 && this.#taken + share <= totalBytes) {
-      return this.#start(share);
-    }
-    if (this.#waiting.size >= maxWaiting) {
-      return undefined;
-    }
-    return await new Promise((resolve) => {
-      const cancel = clock.schedule(maxWaitMs, () => {
-        this.#waiting.delete(waiting);
-        resolve(undefined);
-        this.#next();
-      });
-      const waiting: Waiting = {
-        bytes: share,
-        start: () => {
-          cancel();
-          this.#waiting.delete(waiting);
-          resolve(this.#start(share));
-        },
-      };
-      this.#waiting.add(waiting);
-    });
+  /** Bytes held at present. */
+  get bytesHeld(): number {
+    return this.#held;
   }
 
-  #start(bytes: number): () => void {
-    this.#taken += bytes;
-    let held = true;
-    return () => {
-      if (held) {
-        held = false;
-        this.#taken -= bytes;
-        this.#next();
-      }
+  /** A body begins to arrive; `cut` is called when it must not be received any more, and holds nothing. */
+  enter(cut: () => void): BodyShare {
+    const body: Body = { cut, bytes: 0 };
+    this.#bodies.add(body);
+    return {
+      hold: (bytes) => {
+        if (this.#bodies.has(body)) {
+          this.#held += bytes - body.bytes;
+          body.bytes = bytes;
+          this.#makeRoom();
+        }
+      },
+      end: () => {
+        this.#end(body);
+      },
     };
   }
 
-  #next(): void {
-    for (const waiting of this.#waiting) {
-      if (this.#taken + waiting.bytes > this.#options.totalBytes) {
+  #makeRoom(): void {
+    for (const body of this.#bodies) {
+      if (this.#held <= this.#maxBytes) {
         return;
       }
-      waiting.start();
+      this.#end(body);
+      body.cut();
+    }
+  }
+
+  #end(body: Body): void {
+    if (this.#bodies.delete(body)) {
+      this.#held -= body.bytes;
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Catalog } from '../shared/catalog/catalog.ts';
 import { CatalogError, catalogConfigMapName, catalogKey, parseCatalog } from '../shared/catalog/document.ts';
 import type { Clock, Random } from '../shared/clock.ts';
+import { type Installation, installationKeys } from '../shared/installation.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { isApiError } from '../shared/kube/errors.ts';
 import type { PayloadObject } from '../shared/kube/object.ts';
@@ -8,6 +9,7 @@ import { Reflector } from '../shared/kube/reflector.ts';
 import { configMaps } from '../shared/kube/resource.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
+import { flagOf } from '../shared/settings/setting.ts';
 import type { CatalogInUse } from './review.ts';
 
 export interface CatalogWatchOptions {
@@ -17,6 +19,8 @@ export interface CatalogWatchOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What this process was told; the controller's catalog says what it was told. */
+  readonly installation: Installation;
   /** Called for every text that was looked at. */
   readonly onRead: (result: 'accepted' | 'refused') => void;
 }
@@ -100,6 +104,15 @@ export class CatalogWatch {
     );
   }
 
+  /** The settings in which the controller that published the catalog in use differs from this process, as flags. */
+  get differingSettings(): readonly string[] {
+    const theirs = this.#catalog?.installation;
+    const { installation } = this.#options;
+    return theirs === undefined
+      ? []
+      : installationKeys.filter((key) => theirs[key] !== installation[key]).map(flagOf);
+  }
+
   /** Seconds since the catalog in use was last known to be the published one; undefined where there is none. */
   get ageSeconds(): number | undefined {
     if (this.current) {
@@ -134,6 +147,12 @@ export class CatalogWatch {
       this.#recovered();
       onRead('accepted');
       logger.info('catalog of contexts read', { contexts: catalog.contexts.size });
+      const flags = this.differingSettings;
+      if (flags.length > 0) {
+        logger.error('controller and webhook have different settings, so they look at different objects', {
+          flags,
+        });
+      }
     } catch (error) {
       if (!(error instanceof CatalogError)) {
         throw error;

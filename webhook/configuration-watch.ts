@@ -6,7 +6,7 @@ import { Reflector } from '../shared/kube/reflector.ts';
 import { validatingWebhookConfigurations } from '../shared/kube/resource.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
-import { configurationProblems } from './configuration-check.ts';
+import { type ConfigurationFindings, findingsOf } from './configuration-check.ts';
 
 export interface ConfigurationWatchOptions {
   readonly client: KubeClient;
@@ -18,10 +18,12 @@ export interface ConfigurationWatchOptions {
   readonly logger: Logger;
 }
 
+const nothingFound: ConfigurationFindings = { problems: [], otherPrefix: undefined };
+
 /** Looks at the webhook's own configuration, at the start and whenever it changes. */
 export class ConfigurationWatch {
   readonly #options: ConfigurationWatchOptions;
-  #problems: readonly string[] = [];
+  #findings = nothingFound;
   #lastLogged: string | undefined;
 
   constructor(options: ConfigurationWatchOptions) {
@@ -30,7 +32,12 @@ export class ConfigurationWatch {
 
   /** What is wrong with the configuration that is there; empty while none was seen. */
   get problems(): readonly string[] {
-    return this.#problems;
+    return this.#findings.problems;
+  }
+
+  /** Set while the configuration certainly sends objects of another prefix and none of ours. */
+  get otherPrefix(): string | undefined {
+    return this.#findings.otherPrefix;
   }
 
   /** Follows the configuration until the signal aborts. Never rejects. */
@@ -61,13 +68,13 @@ export class ConfigurationWatch {
   #look(configuration: KubeObject | undefined): void {
     const { name, keys, logger } = this.#options;
     if (configuration === undefined) {
-      this.#problems = [];
+      this.#findings = nothingFound;
       this.#say('webhook configuration does not exist, so nothing is sent here');
       return;
     }
-    this.#problems = configurationProblems(name, configuration, keys);
-    if (this.#problems.length > 0) {
-      this.#say('webhook configuration is wrong', { problems: this.#problems });
+    this.#findings = findingsOf(name, configuration, keys);
+    if (this.problems.length > 0) {
+      this.#say('webhook configuration is wrong', { problems: this.problems });
     } else {
       this.#lastLogged = undefined;
       logger.debug('webhook configuration is as it should be', { name });

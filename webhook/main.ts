@@ -12,20 +12,17 @@ import { connect } from '../shared/kube/connection.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { WebhookSettings } from '../shared/settings/webhook-settings.ts';
-import { type AdmissionRequest, type AdmissionResponse, reviewFormat } from './admission-review.ts';
+import { type AdmissionRequest, type AdmissionResponse, reviewFormat, wantedOf } from './admission-review.ts';
 import { BodyBudget } from './body-budget.ts';
+import { usualBudgetBytes } from './body-reader.ts';
 import { CatalogWatch } from './catalog-watch.ts';
+import { followClientCa, readClientCa } from './client-ca.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
+import { RefusalLog, usualRefusalLog } from './refusal-log.ts';
 import { refusalReasons, review } from './review.ts';
-import { maxBodyBytes, reviewApp, reviewPath } from './review-app.ts';
+import { reviewApp, reviewPath } from './review-app.ts';
 import { WebhookServer } from './server.ts';
 import { WebhookMetrics } from './webhook-metrics.ts';
-
-/** Bodies up to this many bytes are ordinary: most ConfigMaps and Secrets are far smaller. */
-const smallBodyBytes = 128 * 1024;
-/** Shorter than the `timeoutSeconds` of the configuration, so that whoever waits in vain is told so. */
-const maxBodyWaitMs = 2_000;
-const maxBodiesWaiting = 256;
 
 /** What the process gives to the webhook. */
 export interface WebhookEnvironment {
@@ -45,9 +42,11 @@ export interface WebhookEnvironment {
 export async function runWebhook(settings: WebhookSettings, environment: WebhookEnvironment): Promise<void> {
   const { logger, clock, inCluster, version } = environment;
   const spec = await ownClusterSpec(settings.kubeconfig, inCluster);
+  const { clientCa } = settings;
+  const caPem = clientCa === undefined ? undefined : await readClientCa(clientCa);
   const client = connect(spec, { clock, logger, userAgent: `context-syncer/${version}` });
   try {
-    await new Webhook(settings, environment, client).run();
+    await new Webhook(settings, environment, client, caPem).run();
   } finally {
     await client.close();
   }
@@ -63,18 +62,32 @@ class Webhook {
   readonly #configuration: ConfigurationWatch;
   readonly #certificates: ServingCertificates;
   readonly #metrics: WebhookMetrics;
+  readonly #refusals: RefusalLog;
+  readonly #clientCa: string | undefined;
 
-  constructor(settings: WebhookSettings, environment: WebhookEnvironment, client: KubeClient) {
-    const { namespace, webhookConfiguration } = settings;
+  constructor(
+    settings: WebhookSettings,
+    environment: WebhookEnvironment,
+    client: KubeClient,
+    clientCa: string | undefined,
+  ) {
+    const { annotationPrefix, namespace, webhookConfiguration } = settings;
     this.#settings = settings;
     this.#environment = environment;
-    this.#keys = keysOf(settings.annotationPrefix);
-    this.#server = new WebhookServer({ ...environment, address: settings.listen });
+    this.#keys = keysOf(annotationPrefix);
+    this.#clientCa = clientCa;
+    this.#server = new WebhookServer({
+      ...environment,
+      address: settings.listen,
+      clients: clientCa === undefined ? undefined : { caPem: clientCa, names: settings.clientName ?? [] },
+    });
     this.#metrics = this.#makeMetrics();
+    this.#refusals = new RefusalLog({ ...environment, ...usualRefusalLog });
     this.#catalog = new CatalogWatch({
       ...environment,
       client,
       namespace,
+      installation: { annotationPrefix, namespace },
       onRead: (result) => {
         this.#metrics.catalogRead(result);
       },
@@ -93,14 +106,9 @@ class Webhook {
     const app = reviewApp({
       format: reviewFormat(),
       answer: (request) => this.#answer(request),
-      budget: new BodyBudget({
-        totalBytes: 2 * maxBodyBytes,
-        smallBytes: smallBodyBytes,
-        maxWaitMs: maxBodyWaitMs,
-        maxWaiting: maxBodiesWaiting,
-        clock,
-      }),
-      draining: () => this.#server.draining,
+      wanted: wantedOf(this.#keys),
+      budget: new BodyBudget(usualBudgetBytes),
+      clock,
       logger,
     });
     const endpoints = await serveHealthAndMetrics({
@@ -140,8 +148,19 @@ class Webhook {
       this.#catalog.run(signal),
       this.#configuration.run(signal),
       this.#certificates.run(signal),
+      this.#followClientCa(signal),
       drained,
     ]);
+  }
+
+  async #followClientCa(signal: AbortSignal): Promise<void> {
+    const { clientCa } = this.#settings;
+    if (clientCa !== undefined && this.#clientCa !== undefined) {
+      const onChange = (caPem: string): void => {
+        this.#server.setClientCa(caPem);
+      };
+      await followClientCa(this.#clientCa, { ...this.#environment, path: clientCa, onChange }, signal);
+    }
   }
 
   #answer(request: AdmissionRequest): AdmissionResponse {
@@ -153,7 +172,7 @@ class Webhook {
     if (!response.allowed) {
       const reasons = refusalReasons(response);
       this.#metrics.denied(reasons);
-      this.#environment.logger.info('object refused', {
+      this.#refusals.refused({
         kind: request.kind.kind,
         namespace: request.namespace ?? '',
         name: request.name ?? '',
@@ -184,6 +203,7 @@ class Webhook {
         const inUse = this.#catalog.inUse;
         return 'catalog' in inUse ? inUse.catalog.contexts.size : undefined;
       },
+      differingSettings: () => this.#catalog.differingSettings.length,
       configurationProblems: () => this.#configuration.problems.length,
       certificateExpiry: () => this.#certificates.expiry(),
     });
@@ -207,12 +227,15 @@ class Webhook {
       : new CertDir({ ...this.#environment, folder: certDir, onLeaf });
   }
 
-  /** A missing catalog does not count: a webhook that is not ready could not even refuse with a reason. */
+  /**
+   * Only what another replica or a restart could do better. A missing catalog does not count: a webhook that is not ready
+   * could not even refuse with a reason. Conditions that look wrong are a metric and a log line.
+   */
   #readiness(): readonly HealthCheck[] {
     return [
       { name: 'serving', check: () => (this.#server.draining ? 'the webhook is stopping' : undefined) },
       { name: 'certificate', check: () => this.#certificates.problem() },
-      { name: 'configuration', check: () => this.#configuration.problems[0] },
+      { name: 'configuration', check: () => this.#configuration.otherPrefix },
     ];
   }
 }

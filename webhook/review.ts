@@ -33,8 +33,8 @@ const unprocessable = 422;
 const unavailable = 503;
 /** As many sentences as a person still reads: an annotation can hold thousands of wrong names. */
 const maxSentences = 20;
-/** Characters of one sentence: a name can be as long as an annotation, 256 KiB. */
-const maxSentenceCharacters = 2_000;
+/** Characters of one sentence: twenty names of 253 characters and their suggestions. */
+const maxSentenceCharacters = 8_000;
 
 /**
  * The verdict on one request. Pure, and total: whatever the API server sends gets an answer. Only a new or changed
@@ -59,7 +59,7 @@ export function review(request: AdmissionRequest, circumstances: ReviewCircumsta
   const { keys, contexts } = circumstances;
   const warnings = [
     ...(annotation(request.object, keys.sync) === undefined ? [] : [syncIgnored(keys)]),
-    ...('catalog' in contexts ? warningsOf(subject.list, contexts.catalog) : []),
+    ...('catalog' in contexts ? warningsOf(subject, contexts.catalog) : []),
   ];
   return {
     uid,

@@ -1,10 +1,13 @@
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../shared/clock.ts';
 import { ListenError } from '../shared/http/listen-error.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ListenAddress } from '../shared/settings/listen-address.ts';
+import { Connections } from './connections.ts';
 
 /** How long things may take, in milliseconds. */
 export interface ServerTimes {
@@ -12,6 +15,8 @@ export interface ServerTimes {
   readonly headersMs: number;
   /** Until a whole request is there. The API server itself gives up after 30 s at the latest. */
   readonly requestMs: number;
+  /** Until a request is answered and the client has read the answer. */
+  readonly exchangeMs: number;
   /** Between two looks for late requests; at Node's default of 30 s the two above would mean little. */
   readonly checkMs: number;
   /**
@@ -28,12 +33,15 @@ export interface ServerTimes {
 const usualTimes: ServerTimes = {
   headersMs: 5_000,
   requestMs: 10_000,
+  exchangeMs: 12_000,
   checkMs: 1_000,
   keepAliveMs: 120_000,
   lameDuckMs: 2_000,
   drainMs: 8_000,
 };
 const maxHeaderBytes = 16_384;
+/** An API server has one for each review under way. With TLS one takes about 60 kB. */
+const usualMaxConnections = 500;
 
 export interface WebhookServerOptions {
   readonly address: ListenAddress;
@@ -41,18 +49,46 @@ export interface WebhookServerOptions {
   readonly logger: Logger;
   /** Where they differ from the usual. */
   readonly times?: Partial<ServerTimes> | undefined;
+  /** Of connections that have carried a review, and of those that have not. */
+  readonly maxConnections?: number | undefined;
+  /** Only clients with a certificate of this CA may connect. Absent: everybody may. */
+  readonly clients?: AllowedClients | undefined;
+}
+
+export interface AllowedClients {
+  /** CA certificates in PEM. */
+  readonly caPem: string;
+  /** The common name or a DNS name of the certificate must be one of these. Empty: any certificate of the CA will do. */
+  readonly names: readonly string[];
+}
+
+interface CertificatePair {
+  readonly certPem: string;
+  readonly keyPem: string;
 }
 
 /** HTTPS whose certificate can be changed while it serves. Without one, handshakes fail. */
 export class WebhookServer {
   readonly #options: WebhookServerOptions;
   readonly #times: ServerTimes;
+  readonly #connections: Connections;
+  /** Connections whose client has an allowed name. */
+  readonly #named = new WeakSet<Socket>();
+  #pair: CertificatePair | undefined;
+  #clientCa: string | undefined;
   #server: Server | undefined;
   #draining = false;
 
   constructor(options: WebhookServerOptions) {
     this.#options = options;
     this.#times = { ...usualTimes, ...options.times };
+    this.#connections = new Connections(options.maxConnections ?? usualMaxConnections);
+    this.#clientCa = options.clients?.caPem;
+  }
+
+  /** Open connections, those in their handshake included. */
+  get connections(): number {
+    return this.#connections.size;
   }
 
   /** The server is about to end: answers should end their connections. */
@@ -62,7 +98,7 @@ export class WebhookServer {
 
   /** Resolves to the port in use when it listens. @throws ListenError when the address cannot be used */
   async listen(handler: RequestListener): Promise<number> {
-    const { address, logger } = this.#options;
+    const { address, clients, logger } = this.#options;
     const server = createServer(
       {
         headersTimeout: this.#times.headersMs,
@@ -71,9 +107,19 @@ export class WebhookServer {
         connectionsCheckingInterval: this.#times.checkMs,
         keepAliveTimeout: this.#times.keepAliveMs,
         maxHeaderSize: maxHeaderBytes,
+        requestCert: clients !== undefined,
+        rejectUnauthorized: clients !== undefined,
       },
-      handler,
+      this.#bounded(handler),
     );
+    server.on('connection', (socket) => {
+      this.#connections.opened(socket);
+    });
+    server.on('secureConnection', (socket) => {
+      if (clients === undefined || clients.names.length === 0 || hasName(socket, clients.names)) {
+        this.#named.add(socket);
+      }
+    });
     await new Promise<void>((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void => {
         reject(new ListenError('listen', address, error.code ?? error.name));
@@ -95,12 +141,52 @@ export class WebhookServer {
     return typeof bound === 'object' && bound !== null ? bound.port : address.port;
   }
 
+  /** A client that does not read its answer is cut off. */
+  #bounded(handler: RequestListener): RequestListener {
+    const { clock } = this.#options;
+    return (request, response) => {
+      const { socket } = request;
+      const cancel = clock.schedule(this.#times.exchangeMs, () => {
+        socket.destroy();
+      });
+      response.once('close', () => {
+        cancel();
+        if (response.writableFinished && response.statusCode === 200) {
+          this.#connections.useful(socket);
+        }
+      });
+      if (this.#draining) {
+        response.setHeader('Connection', 'close');
+      }
+      if (this.#named.has(socket)) {
+        handler(request, response);
+      } else {
+        // An API server passes the text of this status on to kubectl.
+        response.writeHead(403, { 'Content-Type': 'text/plain', Connection: 'close' });
+        response.end('the client certificate has none of the names of --client-name\n');
+      }
+    };
+  }
+
   /** New connections get this certificate, those that stand are kept. Throws, and changes nothing, if the pair does not fit. */
-  setSecureContext(pair: { readonly certPem: string; readonly keyPem: string }): void {
+  setSecureContext(pair: CertificatePair): void {
+    this.#use(pair, this.#clientCa);
+    this.#pair = pair;
+  }
+
+  /** New connections need a client certificate of this CA. Only for a server that was made with allowed clients. */
+  setClientCa(caPem: string): void {
+    if (this.#pair !== undefined) {
+      this.#use(this.#pair, caPem);
+    }
+    this.#clientCa = caPem;
+  }
+
+  #use({ certPem, keyPem }: CertificatePair, ca: string | undefined): void {
     if (this.#server === undefined) {
       throw new TypeError('the webhook server does not listen');
     }
-    this.#server.setSecureContext({ cert: pair.certPem, key: pair.keyPem });
+    this.#server.setSecureContext({ cert: certPem, key: keyPem, ...(ca === undefined ? {} : { ca }) });
   }
 
   /**
@@ -125,4 +211,12 @@ export class WebhookServer {
     });
     cancel();
   }
+}
+
+function hasName(socket: TLSSocket, allowed: readonly string[]): boolean {
+  const { subject, subjectaltname = '' } = socket.getPeerCertificate();
+  const dnsNames = [...subjectaltname.matchAll(/(?:^|, )DNS:(?<name>[^,"]+)/g)].map(
+    ({ groups }) => groups?.['name'],
+  );
+  return [subject.CN, ...dnsNames].flat().some((name) => name !== undefined && allowed.includes(name));
 }

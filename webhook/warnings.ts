@@ -1,6 +1,6 @@
 import type { Catalog } from '../shared/catalog/catalog.ts';
 import type { Keys } from '../shared/keys.ts';
-import type { ContextList } from '../shared/sync-contexts.ts';
+import type { Subject } from '../shared/rules/subject.ts';
 
 /** What the Kubernetes documentation recommends at most for one warning, in characters. */
 const maxCharacters = 120;
@@ -15,11 +15,18 @@ export function syncIgnored({ sync }: Keys): string {
   return told.length <= maxCharacters ? told : told.slice(told.indexOf('/') + 1);
 }
 
-/** What is worth knowing about a list, and no reason to refuse it. Each is at most 120 characters long, or 256 where it says what to do. */
-export function warningsOf(list: ContextList, catalog: Catalog): readonly string[] {
+/**
+ * What is worth knowing about a list, and no reason to refuse it. Each is at most 120 characters long, or 256 where it says
+ * what to do. Nothing is said about contexts that the object may not use.
+ */
+export function warningsOf(subject: Subject, catalog: Catalog): readonly string[] {
+  const { list } = subject;
+  const open = list.names.filter(
+    (name) => catalog.contexts.has(name) && catalog.policies?.allow(name, subject) !== false,
+  );
   const warnings = [
     ...list.repeated.map((name) => sentence(name, 'is listed more than once; it counts once.')),
-    ...list.names.flatMap((name) => availability(name, catalog) ?? []),
+    ...open.flatMap((name) => availability(name, catalog) ?? []),
   ];
   return warnings.length <= maxWarnings
     ? warnings

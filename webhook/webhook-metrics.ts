@@ -8,6 +8,7 @@ export interface WebhookMetricsSources {
   catalogCurrent(): boolean;
   catalogAgeSeconds(): number | undefined;
   catalogContexts(): number | undefined;
+  differingSettings(): number;
   configurationProblems(): number;
   /** Milliseconds since the epoch. */
   certificateExpiry(): { readonly leaf: number | undefined; readonly authority: number | undefined };
@@ -18,7 +19,7 @@ export class WebhookMetrics {
   readonly registry = new Registry();
   readonly #requests: Counter<'webhook' | 'code'>;
   readonly #latency: Histogram<'webhook'>;
-  readonly #inFlight: Gauge<'webhook'>;
+  readonly #inFlight = new Map<string, number>();
   readonly #denials: Counter<'reason'>;
   readonly #catalogReads: Counter<'result'>;
 
@@ -38,11 +39,16 @@ export class WebhookMetrics {
       buckets,
       registers,
     });
-    this.#inFlight = new Gauge({
+    const inFlight = new Gauge<'webhook'>({
       name: 'controller_runtime_webhook_requests_in_flight',
       help: 'Requests under way.',
       labelNames: ['webhook'],
       registers,
+      collect: () => {
+        for (const [webhook, requests] of this.#inFlight) {
+          inFlight.set({ webhook }, requests);
+        }
+      },
     });
     this.#denials = new Counter({
       name: 'context_syncer_webhook_denials_total',
@@ -61,9 +67,9 @@ export class WebhookMetrics {
 
   /** A request of a path begins; the returned function is called when it has ended. `webhook` must be one of a few. */
   began(webhook: string): (code: number, seconds: number) => void {
-    this.#inFlight.inc({ webhook });
+    this.#inFlight.set(webhook, (this.#inFlight.get(webhook) ?? 0) + 1);
     return (code, seconds) => {
-      this.#inFlight.dec({ webhook });
+      this.#inFlight.set(webhook, (this.#inFlight.get(webhook) ?? 0) - 1);
       this.#requests.inc({ webhook, code });
       this.#latency.observe({ webhook }, seconds);
     };
@@ -103,6 +109,11 @@ export class WebhookMetrics {
       'context_syncer_catalog_age_seconds',
       'Time since the catalog in use was last known to be the published one; a watch says so about once a minute.',
       () => read.catalogAgeSeconds(),
+    );
+    gauge(
+      'context_syncer_catalog_settings_differing',
+      'Settings in which the controller that published the catalog in use differs from the webhook.',
+      () => read.differingSettings(),
     );
     gauge('context_syncer_catalog_contexts', 'Contexts of the catalog in use.', () => read.catalogContexts());
     gauge(

@@ -1,4 +1,4 @@
-import type { Catalog, CatalogContext } from '../../shared/catalog/catalog.ts';
+import type { Catalog, CatalogContext, CatalogSettings } from '../../shared/catalog/catalog.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
@@ -20,6 +20,8 @@ export interface ContextRegistryOptions {
   /** Called after changes of contexts, of links' states, or of which contexts are one cluster. */
   readonly onChange: () => void;
   readonly signal: AbortSignal;
+  /** What the catalog holds besides the contexts. */
+  readonly catalogSettings?: CatalogSettings | undefined;
 }
 
 interface LinkRun {
@@ -167,7 +169,7 @@ export class ContextRegistry {
         }
       }
     }
-    this.#catalog = { contexts };
+    this.#catalog = { ...this.#options.catalogSettings, contexts };
     this.#links = links;
     this.#options.onChange();
   }

@@ -6,8 +6,8 @@ import type { Catalog, CatalogContext } from '../../shared/catalog/catalog.ts';
  * it comes back. An identity is taken over only where name, server and namespace are those of before, and where no
  * context that was reached speaks for the cluster. Contexts that are one cluster by their address then share it.
  */
-export function withKnownIdentities({ contexts }: Catalog, earlier: Catalog): Catalog {
-  const all = [...contexts.values()];
+export function withKnownIdentities(catalog: Catalog, earlier: Catalog): Catalog {
+  const all = [...catalog.contexts.values()];
   const told = new Set(all.filter(({ identified }) => identified).map(({ cluster }) => cluster));
   const known = new Map<string, CatalogContext>();
   for (const context of all) {
@@ -18,6 +18,7 @@ export function withKnownIdentities({ contexts }: Catalog, earlier: Catalog): Ca
     }
   }
   return {
+    ...catalog,
     contexts: new Map(
       all.map((context) => {
         const before = known.get(context.cluster);

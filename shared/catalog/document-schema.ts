@@ -1,4 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { Installation } from '../installation.ts';
+import type { ContextPolicy, PolicyDefault } from './context-policies.ts';
+import { contextPoliciesSchema } from './context-policy-schema.ts';
 
 /** The one version of the document that there is. Fields can be added without a new one; readers ignore what they do not know. */
 export const documentVersion = 1;
@@ -21,6 +24,10 @@ export interface CatalogDocument {
   readonly version: typeof documentVersion;
   /** Sorted by name. */
   readonly contexts: readonly DocumentContext[];
+  readonly policies?: readonly ContextPolicy[];
+  readonly policyDefault?: PolicyDefault;
+  /** Settings that both processes must agree on. */
+  readonly installation?: Installation;
 }
 
 const filled = { type: 'string', minLength: 1 };
@@ -53,6 +60,13 @@ export function compileDocumentSchema(): ValidateFunction<CatalogDocument> {
     properties: {
       version: { const: documentVersion },
       contexts: { type: 'array', items: contextSchema },
+      policies: contextPoliciesSchema,
+      policyDefault: { enum: ['allow', 'deny'] },
+      installation: {
+        type: 'object',
+        required: ['annotationPrefix', 'namespace'],
+        properties: { annotationPrefix: filled, namespace: filled },
+      },
     },
   });
 }

@@ -1,5 +1,7 @@
 import { isRecord } from '../is-record.ts';
+import { plainName } from '../nearest-name.ts';
 import type { Catalog, CatalogContext } from './catalog.ts';
+import { ContextPolicies } from './context-policies.ts';
 import {
   type CatalogDocument,
   compileDocumentSchema,
@@ -36,7 +38,29 @@ export function formatCatalog(catalog: Catalog): string {
   const contexts = [...catalog.contexts.values()]
     .toSorted((left, right) => (left.name < right.name ? -1 : Number(left.name > right.name)))
     .map(documentContext);
-  const document: CatalogDocument = { version: documentVersion, contexts };
+  const { policies, installation } = catalog;
+  const document: CatalogDocument = {
+    version: documentVersion,
+    ...(installation === undefined
+      ? {}
+      : {
+          installation: {
+            annotationPrefix: installation.annotationPrefix,
+            namespace: installation.namespace,
+          },
+        }),
+    contexts,
+    ...(policies === undefined
+      ? {}
+      : {
+          policyDefault: policies.otherwise,
+          policies: policies.policies.map(({ contexts: names, sourceNamespaces, kinds }) => ({
+            contexts: names,
+            sourceNamespaces,
+            kinds,
+          })),
+        }),
+  };
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
@@ -65,7 +89,13 @@ export function parseCatalog(text: string): Catalog {
   if (contexts.size < document.contexts.length) {
     throw new CatalogError(['two of its contexts have one name']);
   }
-  return { contexts };
+  const { policies = [], policyDefault = 'allow', installation } = document;
+  return {
+    contexts,
+    policies: new ContextPolicies(policies, policyDefault),
+    installation,
+    plainNames: new Map([...contexts.keys()].map((name) => [name, plainName(name)])),
+  };
 }
 
 function documentContext(context: CatalogContext): DocumentContext {

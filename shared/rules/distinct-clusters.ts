@@ -1,11 +1,12 @@
+import { quotedNames } from './name-list.ts';
 import type { Rule } from './subject.ts';
 
 /** Two contexts of one cluster in one list would be two names for one copy, or two copies where one was meant. */
-export const distinctClusters: Rule = ({ list }, { catalog }) => {
+export const distinctClusters: Rule = (subject, { catalog }) => {
   const byCluster = new Map<string, string[]>();
-  for (const name of list.names) {
+  for (const name of subject.list.names) {
     const context = catalog.contexts.get(name);
-    if (context === undefined || context.isSource) {
+    if (context === undefined || context.isSource || catalog.policies?.allow(name, subject) === false) {
       continue;
     }
     const members = byCluster.get(context.cluster) ?? [];
@@ -17,7 +18,7 @@ export const distinctClusters: Rule = ({ list }, { catalog }) => {
     .map((members) => ({
       reason: 'SameCluster' as const,
       stops: 'creation' as const,
-      message: `Contexts ${members.map((name) => `"${name}"`).join(' and ')} are the same cluster${serverOf(members[0], catalog.contexts)}; keep one of them.`,
+      message: `Contexts ${quotedNames(members)} are the same cluster${serverOf(members[0], catalog.contexts)}; keep one of them.`,
       contexts: members,
     }));
 };

@@ -1,3 +1,4 @@
+import { allowedContext } from './allowed-context.ts';
 import { distinctClusters } from './distinct-clusters.ts';
 import { knownContext } from './known-context.ts';
 import { listForm } from './list-form.ts';
@@ -15,6 +16,7 @@ const rules: readonly Rule[] = [
   specialSecret,
   listForm,
   knownContext,
+  allowedContext,
   notSourceCluster,
   distinctClusters,
   targetNamespace,

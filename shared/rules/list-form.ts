@@ -1,7 +1,18 @@
+import { maxListEntries } from '../sync-contexts.ts';
 import type { Rule } from './subject.ts';
 
 /** The list must name something, and every entry of it must be a name. */
 export const listForm: Rule = ({ list }, { keys }) => {
+  if (list.isTooLong) {
+    return [
+      {
+        reason: 'ListTooLong',
+        stops: 'object',
+        message: `The annotation ${keys.syncContexts} has more than ${maxListEntries} entries; shorten it.`,
+        contexts: [],
+      },
+    ];
+  }
   if (list.names.length === 0) {
     return [
       {

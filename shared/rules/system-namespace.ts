@@ -25,10 +25,13 @@ export const systemNamespace: Rule = ({ namespace }, circumstances) =>
     : [];
 
 /** Nothing is copied into a system namespace. */
-export const targetNamespace: Rule = ({ list }, circumstances) =>
-  list.names.flatMap((name) => {
-    const namespace = circumstances.catalog.contexts.get(name)?.namespace;
-    return namespace !== undefined && isSystemNamespace(namespace, circumstances)
+export const targetNamespace: Rule = (subject, circumstances) =>
+  subject.list.names.flatMap((name) => {
+    const { contexts, policies } = circumstances.catalog;
+    const namespace = contexts.get(name)?.namespace;
+    return namespace !== undefined &&
+      isSystemNamespace(namespace, circumstances) &&
+      policies?.allow(name, subject) !== false
       ? [
           {
             reason: 'TargetNamespace' as const,

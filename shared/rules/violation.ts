@@ -1,9 +1,11 @@
 export type ViolationReason =
   | 'EmptyList'
   | 'EmptyName'
+  | 'ListTooLong'
   | 'UnknownContext'
   | 'SameCluster'
   | 'SourceCluster'
+  | 'ContextNotAllowed'
   | 'SystemNamespace'
   | 'TargetNamespace'
   | 'CopyAsSource'

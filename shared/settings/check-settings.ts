@@ -47,12 +47,15 @@ function problemOf(merged: MergedSettings, error: ErrorObject): Problem | undefi
   }
   // The rest is about one value; a oneOf's own branches are at the root and say nothing that it does not say.
   const setting = given.get(instancePath.slice(1));
-  return setting === undefined
-    ? undefined
-    : {
-        key: setting.key,
-        sentence: `${writtenAs(setting)} ${describeValue(setting.value)}, but ${mustBe(table, setting.key)}`,
-      };
+  return setting === undefined ? undefined : { key: setting.key, sentence: badValue(table, setting) };
+}
+
+function badValue(table: SettingsTable, setting: GivenSetting): string {
+  const { key, value } = setting;
+  const flaw = typeof value === 'object' && value.isList ? table[key]?.type.flaw?.(value.text) : undefined;
+  return flaw === undefined
+    ? `${writtenAs(setting)} ${describeValue(value)}, but ${mustBe(table, key)}`
+    : `${writtenAs(setting)} is wrong: ${flaw}.`;
 }
 
 /** The value as the schema wants to see it: text that means a boolean becomes one, other text stays, and is refused. */
@@ -60,12 +63,13 @@ function jsonOf(table: SettingsTable, { key, value }: GivenSetting): unknown {
   switch (value) {
     case 'nothing':
       return null;
-    case 'a list':
-      return [];
     case 'a mapping':
       return {};
     default: {
       const type = table[key]?.type;
+      if (value.isList && type?.json !== 'list') {
+        return [];
+      }
       return type?.json === 'boolean' ? (type.parse(value.text)?.value ?? value.text) : value.text;
     }
   }

@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLSeq,
+} from 'yaml';
 import { type GivenSetting, type GivenValue, quoted } from './given-setting.ts';
 
 export interface ConfigFile {
@@ -38,7 +48,7 @@ export function parseConfigFile(path: string, content: string): ConfigFile {
       repeated.add(key);
     }
     const node = isAlias(pair.value) ? pair.value.resolve(document) : pair.value;
-    settings.set(key, { key, value: givenValue(node), file: path });
+    settings.set(key, { key, value: givenValue(node, document), file: path });
   }
   return {
     settings: [...settings.values()],
@@ -52,14 +62,23 @@ function failed(path: string, must: string): ConfigFile {
   return { settings: undefined, problems: [`--config is ${quoted(path)}, but must be ${must}.`] };
 }
 
-function givenValue(node: Node | null | undefined): GivenValue {
+function givenValue(node: Node | null | undefined, document: Document): GivenValue {
   if (isMap(node)) {
     return 'a mapping';
   }
   if (isSeq(node)) {
-    return 'a list';
+    return { text: jsonOf(node, document), isList: true };
   }
   return isScalar(node) && node.value !== null ? { text: textOf(node) } : 'nothing';
+}
+
+/** The list as JSON; empty text, which is none, where aliases multiply or lead in a circle. */
+function jsonOf(list: YAMLSeq, document: Document): string {
+  try {
+    return JSON.stringify(list.toJS(document));
+  } catch {
+    return '';
+  }
 }
 
 /** The source of numbers, because 1.10 is a name here, not 1.1; the meaning of all else, so that `True` is `true`. */

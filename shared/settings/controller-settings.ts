@@ -1,8 +1,10 @@
+import type { ContextPolicy } from '../catalog/context-policies.ts';
 import { allowedPlugins } from './allowed-plugins.ts';
 import { commonSettings } from './common-settings.ts';
+import { policyList } from './policy-list.ts';
 import { type SecretReference, secretReference } from './secret-reference.ts';
 import type { SettingsTable, SettingValues } from './setting.ts';
-import { filePath, labelValue, namespaceUid, trueOrFalse } from './value-type.ts';
+import { choice, filePath, labelValue, namespaceUid, trueOrFalse } from './value-type.ts';
 
 /** The settings of `context-syncer controller`. */
 export const controllerSettingsTable = {
@@ -42,6 +44,18 @@ export const controllerSettingsTable = {
     description:
       'After the source cluster was rebuilt: uid of the old one (of its namespace kube-system). Its copies are taken over in place when a source asks for them; none is deleted.',
   },
+  policies: {
+    type: policyList,
+    placeholder: 'LIST',
+    description: 'Which namespaces may send which kinds to which contexts.',
+    fileOnly: true,
+  },
+  policyDefault: {
+    type: choice('allow', 'deny'),
+    placeholder: 'allow|deny',
+    description: 'For contexts that no policy of the configuration file names.',
+    default: 'allow',
+  },
   ...commonSettings,
 } as const satisfies SettingsTable;
 
@@ -53,16 +67,18 @@ export type ContextsSource =
   | ({ readonly from: 'secret' } & SecretReference);
 
 /** Checked and frozen. Addresses are undefined where switched off, `kubeconfig` is undefined in a Pod. */
-export type ControllerSettings = Omit<Values, 'contextsKubeconfig' | 'contextsSecret'> & {
+export type ControllerSettings = Omit<Values, 'contextsKubeconfig' | 'contextsSecret' | 'policies'> & {
   readonly contexts: ContextsSource;
+  readonly policies: readonly ContextPolicy[];
 };
 
 /** The controller's settings from the checked values of its table. */
 export function controllerSettings(values: Values): ControllerSettings {
-  const { contextsKubeconfig, contextsSecret, ...rest } = values;
+  const { contextsKubeconfig, contextsSecret, policies, ...rest } = values;
   return Object.freeze({
     ...rest,
     contexts: Object.freeze(contextsSource(contextsKubeconfig, contextsSecret)),
+    policies: policies ?? Object.freeze([]),
   });
 }
 

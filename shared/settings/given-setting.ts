@@ -1,7 +1,7 @@
 import { flagOf } from './setting.ts';
 
-/** A value as it was given: text, nothing (`--flag`, or `key:` in a file), or what is no single value at all. */
-export type GivenValue = { readonly text: string } | 'nothing' | 'a list' | 'a mapping';
+/** A value as it was given: text, a list as JSON, nothing (`--flag`, or `key:` in a file), or what no setting has. */
+export type GivenValue = { readonly text: string; readonly isList?: true } | 'nothing' | 'a mapping';
 
 /** One setting as the user gave it. `file` is absent for a flag. */
 export interface GivenSetting {
@@ -26,7 +26,7 @@ export function quoted(value: string): string {
 /** `is "loud"`, `has no value`, `is a list`. */
 export function describeValue(value: GivenValue): string {
   if (typeof value === 'object') {
-    return `is ${quoted(value.text)}`;
+    return value.isList ? 'is a list' : `is ${quoted(value.text)}`;
   }
   return value === 'nothing' ? 'has no value' : `is ${value}`;
 }

@@ -12,6 +12,8 @@ export interface Setting<T> {
   /** As a user would write it. */
   readonly default?: string;
   readonly required?: true;
+  /** There is no flag for it. */
+  readonly fileOnly?: true;
   /** Of all settings of this name of a group, exactly one must be given. */
   readonly exactlyOneOf?: string;
 }

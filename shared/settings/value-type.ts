@@ -2,8 +2,10 @@
  * What a setting's value can be. Values arrive as text, from a flag or from a YAML file, so that both are read alike.
  */
 export interface ValueType<T> {
-  /** The value's JSON Schema type; a `boolean` setting may also be given as a bare flag. */
-  readonly json: 'string' | 'boolean';
+  /**
+   * What a YAML file has for it; a `boolean` setting may also be given as a bare flag. A `list` reaches `parse` as JSON.
+   */
+  readonly json: 'string' | 'boolean' | 'list';
   /** Completes the sentence "it must be …". */
   readonly allowed: string;
   /** For a closed list of values. */
@@ -12,6 +14,8 @@ export interface ValueType<T> {
   readonly list?: true;
   /** The value that `text` means, wrapped so that `undefined` can be a value; undefined when the text is not allowed. */
   parse(text: string): { readonly value: T } | undefined;
+  /** For a list that is not allowed: one clause that says what is wrong with which part. */
+  flaw?(text: string): string | undefined;
 }
 
 /** Text that matches `pattern` as a whole and is no longer than `maxLength` characters. */

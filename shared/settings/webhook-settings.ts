@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { commonSettings } from './common-settings.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
 import type { SettingsTable, SettingValues } from './setting.ts';
+import { StartupError } from './startup-error.ts';
 import { dnsSubdomain, filePath, type ValueType } from './value-type.ts';
 
 /** As other addresses, but the webhook cannot be switched off. */
@@ -23,6 +24,16 @@ const servingNames: ValueType<readonly string[]> = {
     return names.every((name) => isIP(name) !== 0 || dnsSubdomain.parse(name) !== undefined)
       ? { value: [...new Set(names)] }
       : undefined;
+  },
+};
+
+/** Names in client certificates, separated by commas. */
+const clientNames: ValueType<readonly string[]> = {
+  json: 'string',
+  allowed: 'a comma list of names, such as kube-apiserver',
+  parse(given) {
+    const names = given.split(',').map((name) => name.trim());
+    return names.every((name) => name !== '') ? { value: [...new Set(names)] } : undefined;
   },
 };
 
@@ -52,6 +63,18 @@ export const webhookSettingsTable = {
     description:
       'Folder with tls.crt and tls.key from elsewhere, such as a mounted Secret of cert-manager. Absent: the webhook makes its own certificates.',
   },
+  clientCa: {
+    type: filePath,
+    placeholder: 'FILE',
+    description:
+      'CA certificates in PEM. Only clients with a certificate of one of them may connect: the API server, when it is configured to have one.',
+  },
+  clientName: {
+    type: clientNames,
+    placeholder: 'NAMES',
+    description:
+      'With --client-ca: the common name or a DNS name of the client certificate must be one of these. Absent: any name will do.',
+  },
   ...commonSettings,
 } as const satisfies SettingsTable;
 
@@ -62,6 +85,9 @@ export type WebhookSettings = Omit<Values, 'servingNames'> & { readonly servingN
 
 /** The webhook's settings from the checked values of its table. */
 export function webhookSettings(values: Values): WebhookSettings {
+  if (values.clientName !== undefined && values.clientCa === undefined) {
+    throw new StartupError(['--client-ca is missing: --client-name means nothing without it.']);
+  }
   return Object.freeze({
     ...values,
     servingNames: values.servingNames ?? Object.freeze([`context-syncer-webhook.${values.namespace}.svc`]),

@@ -10,7 +10,15 @@ import { parseContextList } from '../../shared/sync-contexts.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ownNamespace } from '../harness/manifests.ts';
 import { Pair } from '../harness/pair.ts';
-import { appears, disappears, find, type StoredObject, syncContexts, useStage } from '../harness/stage.ts';
+import {
+  appears,
+  disappears,
+  eventAbout,
+  find,
+  type StoredObject,
+  syncContexts,
+  useStage,
+} from '../harness/stage.ts';
 import type { KubectlResult } from '../sandbox/control-plane/kubectl.ts';
 import { freePort } from '../sandbox/network/free-port.ts';
 import type { ContextSpec } from '../sandbox/sandbox.ts';
@@ -21,7 +29,7 @@ let pair: Pair | undefined;
 
 const keys = keysOf('kubed.appscode.com');
 const denied = 'admission webhook "sync-contexts.context-syncer.dev" denied the request:';
-const known = 'known contexts are: "alias-of-1", "context-1", "context-2", "down", "home", "into-system"';
+const known = 'known contexts are: "alias-of-1", "context-1", "context-2", "down", "into-system"';
 const unknown = `Context "contxt-2" is unknown (did you mean "context-2"?); ${known}.`;
 const homeTwice =
   'Context "home" is the cluster that this object lives in, which is never a target; remove it from the list.';
@@ -305,6 +313,43 @@ test('a controller that starts while a cluster is down still knows which context
   expect(
     (await kubectl(['create', '-f', '-'], yaml('twice', { list: 'context-1,alias-of-1' }))).stderr,
   ).toContain(sameCluster());
+});
+
+test('a policy that is tightened is enforced at both ends, and deletes nothing', async () => {
+  const here = stage();
+  await applied(yaml('tightened', { list: 'context-1,context-2', data: { version: '1' } }));
+  await appears(here.target(1), 'configmaps', 'demo', 'tightened');
+  await appears(here.target(2), 'configmaps', 'demo-cluster-2', 'tightened');
+  await started().controller.stop();
+  onTestFinished(async () => {
+    await started().controller.stop();
+    await started().startController();
+    await inUse();
+  });
+  await started().startController('policies: [{contexts: [context-1], sourceNamespaces: [platform]}]');
+
+  const refusal = `The policies do not allow context "context-1" for ConfigMaps of namespace "demo"; remove it from the list.`;
+  await eventually('the webhook knows the policies', async () => {
+    const create = ['create', '--dry-run=server', '-f', '-'];
+    expect((await kubectl(create, yaml('new', { list: 'context-1' }))).stderr).toBe(
+      `Error from server: error when creating "STDIN": ${denied} ConfigMap demo/new: ${refusal} Allowed contexts are: "alias-of-1", "context-2", "down", "into-system".\n`,
+    );
+  });
+  // The list stays as it is, so the webhook is not asked, and the controller has to know.
+  await applied(yaml('tightened', { list: 'context-1,context-2', data: { version: '2' } }));
+  await appears(here.target(2), 'configmaps', 'demo-cluster-2', 'tightened', ({ data }) => {
+    expect(data).toEqual({ version: '2' });
+  });
+  await eventAbout(here.source, 'demo', 'tightened', 'InvalidSyncContexts', ({ message }) => {
+    expect(message).toContain(refusal);
+  });
+  expect((await find(here.target(1), 'configmaps', 'demo', 'tightened'))?.data).toEqual({ version: '1' });
+
+  await applied(yaml('tightened', { list: 'context-2', data: { version: '2' } }));
+  await disappears(here.target(1), 'configmaps', 'demo', 'tightened');
+  expect((await find(here.target(2), 'configmaps', 'demo-cluster-2', 'tightened'))?.data).toEqual({
+    version: '2',
+  });
 });
 
 test("the API server's verdict on any list is that of the controller", async () => {

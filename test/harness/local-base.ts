@@ -71,12 +71,17 @@ export class LocalBase {
     return new LocalBase(options, overlay, await render(options.sandbox.source, overlay));
   }
 
-  /** The arguments of a controller; for after the overlay was applied. Health and metrics are served at the address. */
-  async controllerArguments(endpoint = anyPort): Promise<readonly string[]> {
+  /**
+   * The arguments of a controller; for after the overlay was applied. Health and metrics are served at the address.
+   *
+   * @param more YAML with settings besides those of the base
+   */
+  async controllerArguments(endpoint = anyPort, more = ''): Promise<readonly string[]> {
     const deployment = deploymentOf(this.#objects, controllerName);
     const settings = deployment.spec.template.spec.volumes?.[0]?.configMap?.name ?? '';
     const file = join(this.#options.folder, 'controller.yaml');
-    await writeFile(file, objectOf(this.#objects, 'ConfigMap', settings).data?.['controller.yaml'] ?? '');
+    const text = objectOf(this.#objects, 'ConfigMap', settings).data?.['controller.yaml'] ?? '';
+    await writeFile(file, `${text}\n${more}`);
     return [
       ...argumentsOf(deployment, { '--config': file, ...endpoints(endpoint) }),
       `--kubeconfig=${await this.#kubeconfig(controllerName)}`,

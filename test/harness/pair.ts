@@ -44,8 +44,9 @@ export class Pair {
     await setContextsSecret(this.#stage.source, this.#stage.sandbox.contextsKubeconfig(contexts));
   }
 
-  async startController(): Promise<void> {
-    this.#controller = new Program(await this.#base.controllerArguments());
+  /** @param more YAML with settings besides those of the base */
+  async startController(more?: string): Promise<void> {
+    this.#controller = new Program(await this.#base.controllerArguments(undefined, more));
     await this.#controller.ready();
   }
 

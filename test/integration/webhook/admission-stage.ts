@@ -69,6 +69,32 @@ export class AdmissionStage {
     return this.#webhook;
   }
 
+  /** One more, on a port of its own; ending it is left to the caller. */
+  launchWebhook(port: number): WebhookProcess {
+    return new WebhookProcess([
+      `--kubeconfig=${this.source.kubeconfigFile}`,
+      `--listen=127.0.0.1:${port}`,
+      `--cert-dir=${this.certDir}`,
+    ]);
+  }
+
+  /** The caBundle of the live configuration; empty where there is none. */
+  async caBundle(): Promise<string> {
+    const { body } = await this.source.request<{
+      readonly webhooks: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
+    }>('GET', `${configurations}/context-syncer`);
+    return body.webhooks[0]?.clientConfig.caBundle ?? '';
+  }
+
+  async wipeCaBundle(): Promise<void> {
+    await this.source.request(
+      'PATCH',
+      `${configurations}/context-syncer`,
+      [{ op: 'remove', path: '/webhooks/0/clientConfig/caBundle' }],
+      { contentType: 'application/json-patch+json' },
+    );
+  }
+
   async endWebhook(): Promise<void> {
     await this.#webhook?.kill();
     this.#webhook = undefined;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../../harness/eventually.ts';
 import { trustedJson } from '../../sandbox/json.ts';
@@ -17,9 +18,9 @@ export class WebhookProcess {
   readonly #exited: Promise<number | null>;
   #output = '';
 
-  constructor(flags: readonly string[]) {
+  constructor(flags: readonly string[], nodeFlags: readonly string[] = []) {
     const fixed = ['--health-address=127.0.0.1:0', '--metrics-address=127.0.0.1:0', '--log-level=debug'];
-    this.#child = spawn(process.execPath, [main, 'webhook', ...fixed, ...flags], {
+    this.#child = spawn(process.execPath, [...nodeFlags, main, 'webhook', ...fixed, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'] },
     });
@@ -29,6 +30,20 @@ export class WebhookProcess {
     this.#child.stdout?.on('data', collect);
     this.#child.stderr?.on('data', collect);
     this.#exited = once(this.#child, 'close').then(() => this.#child.exitCode);
+  }
+
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) {
+      throw new Error('the webhook did not start');
+    }
+    return pid;
+  }
+
+  /** Its greatest resident memory so far, in bytes; fails when it has ended. */
+  async peakMemory(): Promise<number> {
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
   get output(): string {

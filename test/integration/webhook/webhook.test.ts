@@ -1,12 +1,24 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { CatalogContext } from '../../../shared/catalog/catalog.ts';
+import { systemClock } from '../../../shared/clock.ts';
+import { keysOf } from '../../../shared/keys.ts';
+import { silentLogger } from '../../../shared/logger.ts';
+import { reviewFormat, wantedOf } from '../../../webhook/admission-review.ts';
+import { BodyBudget } from '../../../webhook/body-budget.ts';
+import { reviewApp } from '../../../webhook/review-app.ts';
+import { WebhookServer } from '../../../webhook/server.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { syncContexts } from '../../harness/stage.ts';
 import type { KubectlResult } from '../../sandbox/control-plane/kubectl.ts';
+import { freePort } from '../../sandbox/network/free-port.ts';
 import { useSandbox } from '../../sandbox/use-sandbox.ts';
 import { AdmissionStage } from './admission-stage.ts';
+import { Balancer } from './balancer.ts';
+import { Load } from './load.ts';
+import { Tenant } from './tenant.ts';
+import type { WebhookProcess } from './webhook-process.ts';
 
 const sandbox = useSandbox({ targets: 0 });
 let stage: AdmissionStage;
@@ -28,7 +40,7 @@ const contexts = [
   context('home', { isSource: true }),
   context('into-system', { namespace: 'kube-public' }),
 ];
-const known = 'known contexts are: "alias-of-2", "context-1", "context-2", "down", "home", "into-system"';
+const known = 'known contexts are: "alias-of-2", "context-1", "context-2", "down", "into-system"';
 const denied = 'admission webhook "sync-contexts.context-syncer.dev" denied the request:';
 const unknown = `Context "context-9" is unknown (did you mean "context-1"?); ${known}.`;
 const home =
@@ -282,6 +294,97 @@ describe('the catalog', () => {
   });
 });
 
+test('eight tenants that create bad objects in a loop keep nobody from creating good ones, and do not fill the log', async () => {
+  const many = Array.from({ length: 300 }, (_, index) => context(`${'cluster-'.repeat(8)}${index}`));
+  await stage.publish([...many, ...contexts]);
+  const webhook = await stage.startWebhook();
+  await webhook.ready();
+  await webhook.says('catalog of contexts read');
+  const names = ['good', ...Array.from({ length: 8 }, (_, index) => `bad-${index}`)];
+  const [good, ...bad] = await Promise.all(names.map((name) => Tenant.settle(stage.source, name)));
+  const badList = Array.from({ length: 10 }, (_, index) => `${'cluster-'.repeat(31)}${index}`).join();
+  await eventually('the rights are known', async () => {
+    expect((await good?.create('context-1'))?.status).toBe(201);
+  });
+
+  const over = new AbortController();
+  const refusals = bad.map(async (tenant) => {
+    const statuses = new Set<number>();
+    while (!over.signal.aborted) {
+      statuses.add((await tenant.create(badList)).status);
+    }
+    tenant.leave();
+    return [...statuses];
+  });
+  const created = new Set<number | undefined>();
+  for (let index = 0; index < 60; index++) {
+    created.add((await good?.create('context-1,context-2'))?.status);
+  }
+  over.abort();
+  good?.leave();
+  expect([...created]).toEqual([201]);
+  expect(await Promise.all(refusals)).toEqual(bad.map(() => [422]));
+  expect(webhook.messages.filter((message) => message === 'object refused').length).toBeLessThanOrEqual(40);
+});
+
+test('a rolling restart of two replicas fails no call', async () => {
+  await stage.setConfiguration();
+  await stage.publish(contexts);
+  const balancer = await Balancer.listen(stage.port);
+  const replicas: { readonly port: number; readonly process: WebhookProcess }[] = [];
+  onTestFinished(async () => {
+    balancer.close();
+    await Promise.all(replicas.map(({ process }) => process.kill()));
+  });
+  const add = async (): Promise<void> => {
+    const port = await freePort();
+    const process = stage.launchWebhook(port);
+    replicas.push({ port, process });
+    await process.ready();
+    await process.says('catalog of contexts read');
+    balancer.use(replicas.map((replica) => replica.port));
+  };
+  await Promise.all([add(), add()]);
+  const load = new Load(stage.source, 'context-1', 4);
+  for (const old of replicas.slice()) {
+    await add();
+    replicas.splice(replicas.indexOf(old), 1);
+    balancer.use(replicas.map(({ port }) => port));
+    expect(await old.process.stop()).toBe(0);
+  }
+  expect([...(await load.end()).keys()]).toEqual([201]);
+});
+
+test('a caBundle that is wiped under load comes back at once, and calls succeed again', async () => {
+  await stage.setConfiguration(undefined, null);
+  await stage.publish(contexts);
+  const webhook = await stage.startWebhook([], ['--serving-names=localhost,127.0.0.1']);
+  onTestFinished(() => stage.setConfiguration());
+  await webhook.ready();
+  await webhook.says('catalog of contexts read');
+  await eventually('the API server has the caBundle', async () => {
+    expect((await create(yaml('wiped', 'context-9'))).stderr).toContain(unknown);
+  });
+  const load = new Load(stage.source, 'context-1', 2);
+  for (let wipe = 0; wipe < 3; wipe++) {
+    await stage.wipeCaBundle();
+    await eventually('the caBundle is back', async () => {
+      expect(await stage.caBundle()).not.toBe('');
+    });
+  }
+  // A call between the wipe and the repair finds no trust.
+  await eventually('the API server has the caBundle again', async () => {
+    expect((await create(yaml('wiped', 'context-9'))).stderr).toContain(unknown);
+  });
+  const answers = await load.end();
+  expect([...answers.keys()].filter((status) => status !== 201 && status !== 500)).toEqual([]);
+  const after = new Load(stage.source, 'context-1', 2);
+  for (let index = 0; index < 3; index++) {
+    expect((await create(yaml('wiped', 'context-9'))).stderr).toContain(unknown);
+  }
+  expect([...(await after.end()).keys()]).toEqual([201]);
+});
+
 test('while the webhook is down, only new and changed lists are held up', async () => {
   await serve();
   await create(yaml('standing', 'context-1'));
@@ -345,6 +448,46 @@ test('a webhook configuration with another prefix makes it unready, until one of
   );
   await stage.setConfiguration();
   await stage.webhook.ready();
+});
+
+test('a webhook configuration whose conditions an operator wrote anew is a warning, and objects are refused as before', async () => {
+  const anew = `object.metadata.?annotations.orValue({}).exists(k, k.startsWith('kubed.appscode.com/') && k.endsWith('sync-contexts'))`;
+  await stage.setConfiguration((text) =>
+    text.replace(/expression: >-[^]*$/, `expression: ${JSON.stringify(anew)}\n`),
+  );
+  await serve();
+  await stage.webhook.says('webhook configuration is wrong');
+  expect((await stage.webhook.readyz()).status).toBe(200);
+  expect(await stage.webhook.metric('context_syncer_webhook_configuration_problems')).toEqual([
+    'context_syncer_webhook_configuration_problems 1',
+  ]);
+  expect((await create(yaml('anew', 'context-9'))).stderr).toContain(unknown);
+  await stage.setConfiguration();
+});
+
+test('kubectl says that the webhook has no room', async () => {
+  await stage.setConfiguration();
+  const clock = systemClock();
+  const server = new WebhookServer({
+    address: { host: '127.0.0.1', port: stage.port },
+    clock,
+    logger: silentLogger,
+    times: { lameDuckMs: 0 },
+  });
+  const app = reviewApp({
+    format: reviewFormat(),
+    wanted: wantedOf(keysOf('kubed.appscode.com')),
+    answer: ({ uid }) => ({ uid, allowed: true }),
+    budget: new BodyBudget(0),
+    clock,
+    logger: silentLogger,
+  });
+  await server.listen(app);
+  onTestFinished(() => server.drain());
+  server.setSecureContext(await stage.source.ca.serving({ dns: [], ip: ['127.0.0.1'] }));
+  expect((await create(yaml('no-room', 'context-1'))).stderr).toBe(
+    'Error from server (InternalError): error when creating "STDIN": Internal error occurred: failed calling webhook "sync-contexts.context-syncer.dev": failed to call webhook: an error on the server ("the webhook of context-syncer is overloaded, and the object did not arrive in time; try again") has prevented the request from succeeding\n',
+  );
 });
 
 test('another prefix works when both have it', async () => {

@@ -167,9 +167,11 @@ describe('help', () => {
   it.each([[['controller', '--help']], [['help', 'controller']]])('%j names every setting', async (args) => {
     const { status, stdout } = await trial(args);
     expect(status).toBe(0);
-    for (const key of Object.keys(controllerSettingsTable)) {
+    for (const key of Object.keys(controllerSettingsTable).filter((name) => name !== 'policies')) {
       expect(stdout).toContain(`  --${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} `);
     }
+    expect(stdout).toMatch(/Only the\s+file can have policies\./);
+    expect(stdout).not.toContain('--policies');
   });
 
   it('prints the version', async () => {

@@ -106,6 +106,7 @@ export class EngineWorld implements AsyncDisposable {
       keys,
       stampKey,
       ownNamespace,
+      catalogSettings: {},
       connect: (spec) => this.#connection(spec),
       contexts: contexts.map((context) => (typeof context === 'string' ? entryOf(context) : context)),
       reporter: this.reporter,

@@ -9,11 +9,16 @@ describe('the list of contexts', () => {
     ['arn:aws:eks:eu-west-1:1:cluster/x,gke_p_z_n', ['arn:aws:eks:eu-west-1:1:cluster/x', 'gke_p_z_n']],
     ['two words', ['two words']],
   ])('%j names %j', (value, names) => {
-    expect(parseContextList(value)).toEqual({ names, repeated: [], hasEmptyName: false });
+    expect(parseContextList(value)).toEqual({ names, repeated: [], hasEmptyName: false, isTooLong: false });
   });
 
   it.each(['', ',', ' , ,'])('%j names nothing, and not because of an empty entry among others', (value) => {
-    expect(parseContextList(value)).toEqual({ names: [], repeated: [], hasEmptyName: false });
+    expect(parseContextList(value)).toEqual({
+      names: [],
+      repeated: [],
+      hasEmptyName: false,
+      isTooLong: false,
+    });
   });
 
   it('tells names that come twice, and empty entries among others', () => {
@@ -21,7 +26,14 @@ describe('the list of contexts', () => {
       names: ['b', 'a'],
       repeated: ['b', 'a'],
       hasEmptyName: true,
+      isTooLong: false,
     });
+  });
+
+  it('is read up to 2000 entries', () => {
+    const names = Array.from({ length: 2_000 }, (_, index) => `n${index}`);
+    expect(parseContextList(names.join(','))).toMatchObject({ names, isTooLong: false });
+    expect(parseContextList([...names, 'last'].join(','))).toMatchObject({ names, isTooLong: true });
   });
 
   it('names exactly the filled entries, each once, in the order in which they first come', () => {

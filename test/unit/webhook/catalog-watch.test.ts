@@ -29,6 +29,7 @@ beforeEach(() => {
   watch = new CatalogWatch({
     client: api,
     namespace,
+    installation: { annotationPrefix: 'kubed.appscode.com', namespace },
     clock,
     random: () => 0,
     logger,
@@ -169,4 +170,19 @@ describe('the catalog in use', () => {
     await clock.advance(0);
     expect(names()).toEqual(['a']);
   });
+});
+
+it('says in which settings the controller differs', async () => {
+  await start();
+  const published = (annotationPrefix: string): string =>
+    formatCatalog({ ...catalogOf(context('a')), installation: { annotationPrefix, namespace } });
+  await publish(published('kubed.appscode.com'));
+  expect(watch.differingSettings).toEqual([]);
+  await publish(published('other.example'));
+  expect(watch.differingSettings).toEqual(['--annotation-prefix']);
+  expect(lines.at(-1)).toEqual([
+    'controller and webhook have different settings, so they look at different objects',
+    { flags: ['--annotation-prefix'] },
+  ]);
+  expect(names()).toEqual(['a']);
 });

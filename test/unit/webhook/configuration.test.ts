@@ -4,7 +4,7 @@ import { ApiError } from '../../../shared/kube/errors.ts';
 import type { KubeObject } from '../../../shared/kube/object.ts';
 import { validatingWebhookConfigurations } from '../../../shared/kube/resource.ts';
 import type { Logger } from '../../../shared/logger.ts';
-import { configurationProblems } from '../../../webhook/configuration-check.ts';
+import { findingsOf } from '../../../webhook/configuration-check.ts';
 import { ConfigurationWatch } from '../../../webhook/configuration-watch.ts';
 import { FakeApi } from '../fakes/fake-api.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
@@ -29,34 +29,56 @@ function configuration(...expressions: readonly string[]): Configuration {
 const ours = "object.?metadata.?annotations[?'kubed.appscode.com/sync-contexts'].hasValue()";
 const theirs = 'object.metadata.annotations["other.example/sync-contexts"] != ""';
 
-it.each<[string, Configuration, readonly string[]]>([
-  ['our annotation', configuration(ours), []],
-  ['our annotation among others', configuration('true', theirs, ours), []],
-  ['no conditions at all', configuration(), []],
+const sentence = (annotation: string): string =>
+  `ValidatingWebhookConfiguration "context-syncer": the match conditions of webhook "contexts.example.com" name ${annotation}, but must name kubed.appscode.com/sync-contexts; correct them, or --annotation-prefix.`;
+const unclear =
+  'ValidatingWebhookConfiguration "context-syncer": the match conditions of webhook "contexts.example.com" do not name kubed.appscode.com/sync-contexts; check that they let objects pass whose annotation is new or changed.';
+
+function together(...configurations: readonly Configuration[]): Configuration {
+  return {
+    metadata: { name: 'context-syncer' },
+    webhooks: configurations.flatMap(({ webhooks = [] }) => webhooks),
+  };
+}
+
+it.each<[string, Configuration, readonly string[], string | undefined]>([
+  ['our annotation', configuration(ours), [], undefined],
+  ['our annotation among others', configuration('true', theirs, ours), [], undefined],
+  ['an exclusion more', configuration(ours, "request.userInfo.username != 'flux'"), [], undefined],
+  ['no conditions at all', configuration(), [], undefined],
   [
     'another prefix',
     configuration(theirs),
-    [
-      'ValidatingWebhookConfiguration "context-syncer": the match conditions of webhook "contexts.example.com" name other.example/sync-contexts, but must name kubed.appscode.com/sync-contexts; correct them, or --annotation-prefix.',
-    ],
+    [sentence('other.example/sync-contexts')],
+    sentence('other.example/sync-contexts'),
   ],
   [
     'a prefix that ends as ours does',
     configuration('object.metadata.annotations["x.kubed.appscode.com/sync-contexts"] != ""'),
-    [expect.stringContaining('name x.kubed.appscode.com/sync-contexts, but must')],
+    [sentence('x.kubed.appscode.com/sync-contexts')],
+    sentence('x.kubed.appscode.com/sync-contexts'),
   ],
   [
-    'other conditions',
-    configuration('true'),
-    [expect.stringContaining('name no such annotation, but must name')],
+    'another prefix in one of two webhooks',
+    together(configuration(theirs), configuration(ours)),
+    [sentence('other.example/sync-contexts')],
+    undefined,
+  ],
+  ['other conditions', configuration('true'), [unclear], undefined],
+  [
+    'our prefix in other words',
+    configuration("object.metadata.annotations.exists(k, k.startsWith('kubed.appscode.com/'))", theirs),
+    [unclear],
+    undefined,
   ],
   [
     'no webhooks',
     { metadata: { name: 'context-syncer' } },
     ['ValidatingWebhookConfiguration "context-syncer" has no webhooks, so nothing is sent here.'],
+    undefined,
   ],
-])('a configuration with %s', (_what, found, problems) => {
-  expect(configurationProblems('context-syncer', found, keys)).toEqual(problems);
+])('a configuration with %s', (_what, found, problems, otherPrefix) => {
+  expect(findingsOf('context-syncer', found, keys)).toEqual({ problems, otherPrefix });
 });
 
 it('is looked at again when it changes, and said to be wrong once', async () => {

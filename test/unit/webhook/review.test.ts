@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ContextPolicies } from '../../../shared/catalog/context-policies.ts';
 import { keysOf } from '../../../shared/keys.ts';
 import type {
   AdmissionRequest,
@@ -6,10 +7,10 @@ import type {
   ReviewedObject,
 } from '../../../webhook/admission-review.ts';
 import { refusalReasons, review } from '../../../webhook/review.ts';
-import { annotated, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
+import { annotated, catalog, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
 
 const known =
-  'known contexts are: "alias-of-2", "context-1", "context-2", "down", "fresh", "home", "into-system", "unusable"';
+  'known contexts are: "alias-of-2", "context-1", "context-2", "down", "fresh", "into-system", "unusable"';
 
 function verdict(more: Partial<AdmissionRequest>): AdmissionResponse {
   return review(request(more), circumstances);
@@ -125,7 +126,10 @@ describe('a mistake is refused in a whole sentence', () => {
 
   it('as many as an annotation can hold make no answer of that length', () => {
     const list = Array.from({ length: 40_000 }, (_, index) => `n${index}`).join(',');
-    expect(messageFor(list)?.length).toBeLessThan(5_000);
+    expect(messageFor(list)).toMatch(
+      /has more than 2000 entries; shorten it\.\n.* and 1990 more are unknown;/,
+    );
+    expect(messageFor(list)?.length).toBeLessThan(1_000);
   });
 
   it('a name as long as an annotation can be does not make an answer of that length', () => {
@@ -291,4 +295,26 @@ describe('what Kubed leaves behind', () => {
       expect(warnings[0]?.length).toBeLessThanOrEqual(120);
     },
   );
+});
+
+describe('under policies', () => {
+  const policies = new ContextPolicies(
+    [{ contexts: ['down', 'context-2'], sourceNamespaces: ['platform'], kinds: ['ConfigMap', 'Secret'] }],
+    'allow',
+  );
+  const restricted = { ...circumstances, contexts: { catalog: { ...catalog, policies } } };
+  const from = (namespace: string): AdmissionResponse =>
+    review(request({ namespace, object: annotated('down,context-1') }), restricted);
+
+  it('an object is refused a context that is not allowed, and learns nothing about it', () => {
+    const { status, warnings } = from('demo');
+    expect(status?.message).toBe(
+      'ConfigMap demo/omni: The policies do not allow context "down" for ConfigMaps of namespace "demo"; remove it from the list. Allowed contexts are: "alias-of-2", "context-1", "fresh", "into-system", "unusable".',
+    );
+    expect(warnings).toBeUndefined();
+  });
+
+  it('an object of a namespace that they name is allowed', () => {
+    expect(from('platform')).toMatchObject({ allowed: true, warnings: [expect.stringContaining('"down"')] });
+  });
 });

@@ -1,16 +1,19 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent } from 'node:https';
+import { connect as plainConnect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../../../shared/clock.ts';
 import { ListenError } from '../../../shared/http/listen-error.ts';
 import { type LogFields, type Logger, silentLogger } from '../../../shared/logger.ts';
 import { BodyBudget } from '../../../webhook/body-budget.ts';
-import { maxBodyBytes } from '../../../webhook/review-app.ts';
+import { maxBodyBytes, usualBudgetBytes } from '../../../webhook/body-reader.ts';
 import { WebhookServer } from '../../../webhook/server.ts';
+import { eventually } from '../../harness/eventually.ts';
+import { CertificateAuthority } from '../../sandbox/control-plane/certificate-authority.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { annotated, bodyOf, request } from './fixtures.ts';
 import { Serving } from './serving.ts';
@@ -113,7 +116,7 @@ describe('what is no review gets the right refusal', () => {
       { body: gzipSync(good), headers: { 'Content-Encoding': 'gzip' } },
     ],
     ['an empty body', 400, 'the body is empty; it must be an AdmissionReview', { body: '' }],
-    ['an empty body in chunks', 400, 'the body is empty; it must be an AdmissionReview', { body: [] }],
+    ['a body in chunks', 411, 'the request must have a Content-Length', { body: [Buffer.from(good)] }],
     ['half a body', 400, 'the body is not JSON', { body: good.slice(0, -5) }],
     ['another object', 400, 'the body must be an AdmissionReview', { body: '{"kind":"Pod"}' }],
     ['no object', 400, 'the body must be an AdmissionReview', { body: '"canary"' }],
@@ -148,10 +151,34 @@ describe('what is no review gets the right refusal', () => {
       { body: Buffer.alloc(maxBodyBytes + 1, 32) },
     ],
     [
-      'too large a body in chunks',
-      413,
-      'the body is larger than 16777216 bytes',
-      { body: Array.from({ length: 17 }, () => Buffer.alloc(1024 * 1024, 32)) },
+      'a name that is longer than names are',
+      400,
+      'the AdmissionReview is malformed: request/name must NOT have more than 253 characters',
+      { body: review({ request: { ...request(), name: 'x'.repeat(1e6) } }) },
+    ],
+    [
+      'an annotation that is longer than annotations are',
+      400,
+      'the AdmissionReview is malformed: request/object/metadata/annotations/kubed.appscode.com~1sync-contexts must NOT have more than 262144 characters',
+      { body: review({ request: { ...request(), object: annotated(','.repeat(1e6)) } }) },
+    ],
+    [
+      'many tiny elements',
+      400,
+      'the body has more than 1048576 bytes that a review looks at',
+      { body: `[${'{},'.repeat(5e6)}{}]` },
+    ],
+    [
+      'deep nesting',
+      400,
+      'the body has more than 1048576 bytes that a review looks at',
+      { body: '['.repeat(16e6) },
+    ],
+    [
+      'half a large body',
+      400,
+      'the body is not JSON',
+      { body: good.replace('}', `},"a":"${'x'.repeat(1e6)}"`).slice(0, -2) },
     ],
   ])('%s: %i', async (_what, status, message, options) => {
     const serving = await Serving.start();
@@ -196,48 +223,49 @@ describe('who is slow is cut off', () => {
   });
 });
 
-describe('many large bodies at a time', () => {
-  it('find room one after the other, and small ones do not wait for them', async () => {
-    const clock = systemClock();
-    const budget = new BodyBudget({
-      totalBytes: 2e6,
-      smallBytes: 1e5,
-      maxWaitMs: 60_000,
-      maxWaiting: 100,
-      clock,
-    });
-    const serving = await Serving.start({ budget });
-    // It takes all the room there is, and is never finished.
-    const hog = connect({ host: '127.0.0.1', port: serving.port, ca: serving.ca.certPem });
-    onTestFinished(() => void hog.destroy());
-    await once(hog, 'secureConnect');
-    hog.write(
-      'POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n{',
-    );
-    const large = JSON.stringify({ ...JSON.parse(good), padding: 'x'.repeat(1e6) });
-    expect((await serving.ask({ body: good })).status).toBe(200);
-    const waiting = Promise.all(Array.from({ length: 5 }, () => serving.ask({ body: large })));
-    expect((await serving.ask({ body: good })).status).toBe(200);
-    hog.destroy();
-    expect((await waiting).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+describe('a body that is announced', () => {
+  const head = (length: number): string =>
+    `POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+
+  async function open(serving: Serving, start: string): Promise<TLSSocket> {
+    const socket = connect({ host: '127.0.0.1', port: serving.port, ca: serving.ca.certPem });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, 'secureConnect');
+    socket.write(start);
+    return socket;
+  }
+
+  it('as too large is refused before it arrives', async () => {
+    const serving = await Serving.start();
+    const socket = await open(serving, `${head(maxBodyBytes + 1)}{`);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  it('are turned away when they would wait too long', async () => {
-    const clock = systemClock();
-    const budget = new BodyBudget({
-      totalBytes: 1e6,
-      smallBytes: 1e5,
-      maxWaitMs: 50,
-      maxWaiting: 100,
-      clock,
-    });
+  it('takes only the room of what has arrived', async () => {
+    const budget = new BodyBudget(usualBudgetBytes);
     const serving = await Serving.start({ budget });
-    const giveBack = await budget.take(1e6);
-    const large = JSON.stringify({ ...JSON.parse(good), padding: 'x'.repeat(5e5) });
-    const answer = await serving.ask({ body: large });
-    expect(answer).toMatchObject({ status: 503, body: 'too many large requests at a time; try again\n' });
-    giveBack?.();
-    expect((await serving.ask({ body: large })).status).toBe(200);
+    for (let drip = 0; drip < 20; drip++) {
+      await open(serving, `${head(maxBodyBytes)}{"a":`);
+    }
+    const large = JSON.stringify({ ...JSON.parse(good), padding: 'x'.repeat(6e6) });
+    const answers = await Promise.all(Array.from({ length: 16 }, () => serving.ask({ body: large })));
+    expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(200));
+    expect(budget.bytesHeld).toBe(20 * 5);
+  });
+
+  it('is cut when others need its room, with a text that kubectl prints', async () => {
+    const budget = new BodyBudget(200_000);
+    const serving = await Serving.start({ budget });
+    const first = await open(serving, head(2e5) + ' '.repeat(150_000));
+    const answer = text(first);
+    await eventually('the first one has arrived', () => expect(budget.bytesHeld).toBe(150_000));
+    const body = JSON.stringify({ ...JSON.parse(good), padding: 'x'.repeat(1e5) });
+    expect((await serving.ask({ body })).status).toBe(200);
+    expect(await answer).toMatch(
+      /^HTTP\/1\.1 507 [^]*\r\n\r\nthe webhook of context-syncer is overloaded, and the object did not arrive in time; try again\n$/,
+    );
+    expect(await answer).not.toMatch(/retry-after/i);
+    expect(budget.bytesHeld).toBe(0);
   });
 });
 
@@ -283,6 +311,44 @@ describe('connections', () => {
     expect((await serving.ask({ body: good })).serial).toBe(serial);
   });
 
+  it('beyond the greatest number close the oldest, but none that carries reviews', async () => {
+    const serving = await Serving.start({}, { maxConnections: 2 });
+    const agent = keepAlive();
+    await serving.ask({ body: good, agent });
+    const silent = Array.from({ length: 6 }, () => plainConnect(serving.port, '127.0.0.1').resume());
+    onTestFinished(() => silent.forEach((socket) => void socket.destroy()));
+    await Promise.all(silent.slice(0, 4).map((socket) => once(socket, 'close')));
+    expect(serving.server.connections).toBe(3);
+    expect((await serving.ask({ body: good, agent })).reused).toBe(true);
+  });
+
+  it('that carry reviews are bounded, too', async () => {
+    const serving = await Serving.start({}, { maxConnections: 2 });
+    const agents = Array.from({ length: 4 }, keepAlive);
+    for (const agent of agents) {
+      expect((await serving.ask({ body: good, agent })).status).toBe(200);
+    }
+    await eventually('two are left', () => expect(serving.server.connections).toBe(2));
+  });
+
+  it('whose client does not read its answers are cut', async () => {
+    const serving = await Serving.start({}, { times: { exchangeMs: 200 } });
+    const socket = connect({ host: '127.0.0.1', port: serving.port, ca: serving.ca.certPem });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, 'secureConnect');
+    socket.on('error', () => undefined).pause();
+    const bad = bodyOf(
+      request({ object: annotated(Array.from({ length: 20 }, (_, i) => `${'n'.repeat(250)}${i}`).join()) }),
+    );
+    const one = `POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bad.length}\r\n\r\n${bad}`;
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    for (let index = 0; index < 3_000; index++) {
+      socket.write(one);
+    }
+    await closed;
+    expect((await serving.ask({ body: good })).status).toBe(200);
+  });
+
   it('fail in the handshake while there is no certificate', async () => {
     const server = new WebhookServer({
       address: { host: '127.0.0.1', port: 0 },
@@ -310,6 +376,43 @@ describe('connections', () => {
         `--listen is "127.0.0.1:${serving.port}", but another process listens there; stop it or choose another port.`,
       ],
     });
+  });
+});
+
+describe('with a client CA', () => {
+  const named = async (serving: Serving, name: string) => {
+    const { certPem, keyPem } = await serving.ca.client(name, []);
+    return { cert: certPem, key: keyPem };
+  };
+
+  it('only clients with a certificate of it and an allowed name are answered', async () => {
+    const serving = await Serving.start({}, { clientNames: ['kube-apiserver', 'other'] });
+    const client = await named(serving, 'kube-apiserver');
+    expect((await serving.ask({ body: good, client })).status).toBe(200);
+    expect(await serving.ask({ body: good, client: await named(serving, 'somebody') })).toMatchObject({
+      status: 403,
+      body: 'the client certificate has none of the names of --client-name\n',
+    });
+    await expect(serving.ask({ body: good })).rejects.toThrow(
+      /certificate required|hang up|ECONNRESET|EPIPE/,
+    );
+    const foreign = await (await CertificateAuthority.create('other')).client('kube-apiserver', []);
+    await expect(
+      serving.ask({ body: good, client: { cert: foreign.certPem, key: foreign.keyPem } }),
+    ).rejects.toThrow(/unknown ca|hang up|ECONNRESET|EPIPE/);
+  });
+
+  it('any name will do when none is given, a DNS name will, and a new CA counts for new connections', async () => {
+    const any = await Serving.start({}, { clientNames: [] });
+    expect((await any.ask({ body: good, client: await named(any, 'somebody') })).status).toBe(200);
+    const other = await CertificateAuthority.create('other');
+    any.server.setClientCa(other.certPem);
+    await expect(any.ask({ body: good, client: await named(any, 'somebody') })).rejects.toThrow(
+      /unknown ca|hang up|ECONNRESET|EPIPE/,
+    );
+    any.server.setSecureContext(await any.certificate());
+    const { certPem, keyPem } = await other.client('somebody', []);
+    expect((await any.ask({ body: good, client: { cert: certPem, key: keyPem } })).status).toBe(200);
   });
 });
 

@@ -3,8 +3,9 @@ import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../../shared/clock.ts';
 import { silentLogger } from '../../../shared/logger.ts';
-import { reviewFormat } from '../../../webhook/admission-review.ts';
+import { reviewFormat, wantedOf } from '../../../webhook/admission-review.ts';
 import { BodyBudget } from '../../../webhook/body-budget.ts';
+import { usualBudgetBytes } from '../../../webhook/body-reader.ts';
 import { review } from '../../../webhook/review.ts';
 import { type ReviewAppOptions, reviewApp } from '../../../webhook/review-app.ts';
 import { type ServerTimes, WebhookServer } from '../../../webhook/server.ts';
@@ -12,7 +13,7 @@ import {
   CertificateAuthority,
   type KeyAndCertificate,
 } from '../../sandbox/control-plane/certificate-authority.ts';
-import { circumstances } from './fixtures.ts';
+import { circumstances, keys } from './fixtures.ts';
 
 export interface Answer {
   readonly status: number;
@@ -27,9 +28,11 @@ export interface AskOptions {
   readonly method?: string;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Written as it comes; a list is sent in chunks without a length. */
+  /** A list is sent in chunks without a length. */
   readonly body?: string | Buffer | Iterable<Buffer>;
   readonly agent?: Agent;
+  /** A client certificate. */
+  readonly client?: { readonly cert: string; readonly key: string };
 }
 
 /** A webhook server on 127.0.0.1 with its own authority; drained or cut when the test is over. */
@@ -46,7 +49,18 @@ export class Serving {
 
   static async start(
     options: Partial<ReviewAppOptions> = {},
-    { clock = systemClock(), times }: { readonly clock?: Clock; readonly times?: Partial<ServerTimes> } = {},
+    {
+      clock = systemClock(),
+      times,
+      maxConnections,
+      clientNames,
+    }: {
+      readonly clock?: Clock;
+      readonly times?: Partial<ServerTimes>;
+      readonly maxConnections?: number;
+      /** Clients need a certificate with one of these names; those of `ask` have "api-server". */
+      readonly clientNames?: readonly string[];
+    } = {},
   ): Promise<Serving> {
     const ca = await CertificateAuthority.create('test');
     const server = new WebhookServer({
@@ -54,12 +68,15 @@ export class Serving {
       clock,
       logger: silentLogger,
       times: { lameDuckMs: 0, ...times },
+      maxConnections,
+      clients: clientNames === undefined ? undefined : { caPem: ca.certPem, names: clientNames },
     });
     const app = reviewApp({
       format: reviewFormat(),
       answer: (request) => review(request, circumstances),
-      budget: new BodyBudget({ totalBytes: 32e6, smallBytes: 1e5, maxWaitMs: 2_000, maxWaiting: 100, clock }),
-      draining: () => server.draining,
+      wanted: wantedOf(keys),
+      budget: new BodyBudget(usualBudgetBytes),
+      clock,
       logger: silentLogger,
       ...options,
     });
@@ -77,15 +94,21 @@ export class Serving {
   /** One request; on a connection of its own unless an agent is given. */
   async ask(options: AskOptions = {}): Promise<Answer> {
     const { method = 'POST', path = '/validate', body = '', agent = false } = options;
+    const length = typeof body === 'string' || Buffer.isBuffer(body) ? Buffer.byteLength(body) : undefined;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const sent = request({
       host: '127.0.0.1',
       port: this.port,
       ca: this.ca.certPem,
+      ...options.client,
       agent,
       method,
       path,
-      headers: { 'Content-Type': 'application/json', ...options.headers },
+      headers: {
+        'Content-Type': 'application/json',
+        ...(length === undefined ? {} : { 'Content-Length': String(length) }),
+        ...options.headers,
+      },
     });
     let serial = '';
     sent.on('socket', (socket) => {

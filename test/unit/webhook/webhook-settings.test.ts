@@ -20,6 +20,8 @@ it('nothing needs to be given', async () => {
     webhookConfiguration: 'context-syncer',
     servingNames: ['context-syncer-webhook.context-syncer.svc'],
     certDir: undefined,
+    clientCa: undefined,
+    clientName: undefined,
     kubeconfig: undefined,
     namespace: 'context-syncer',
     annotationPrefix: 'kubed.appscode.com',
@@ -64,4 +66,13 @@ it.each<[string, string, string]>([
 
 it('the webhook has no Lease to hold', async () => {
   expect(Object.keys(webhookSettingsTable)).not.toContain('leaderElect');
+});
+
+it('names of clients are a list, and mean nothing without a CA', async () => {
+  const settings = await read({ clientCa: '/ca.crt', clientName: 'kube-apiserver, front-proxy' });
+  expect(settings.clientName).toEqual(['kube-apiserver', 'front-proxy']);
+  await expect(read({ clientName: 'kube-apiserver' })).rejects.toMatchObject({
+    problems: ['--client-ca is missing: --client-name means nothing without it.'],
+  });
+  await expect(read({ clientName: 'a,,b', clientCa: '/ca.crt' })).rejects.toBeInstanceOf(StartupError);
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { targetOf } from '../../../../controller/claims/claim.ts';
 import { type Resolution, resolve } from '../../../../controller/claims/resolve.ts';
 import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import { ContextPolicies } from '../../../../shared/catalog/context-policies.ts';
 import { aContext, aSource, catalogs, circumstancesOf, keys, ownNamespace, sources } from '../arbitraries.ts';
 
 const runs = { numRuns: 1_000 };
@@ -133,6 +134,19 @@ describe('a list', () => {
     expect(summary(resolved('hub,c1', aContext('hub', { isSource: true }), c1))).toEqual({
       served: ['c1'],
       violations: ['SourceCluster'],
+    });
+  });
+
+  it('with a context that the policies do not allow serves the others', () => {
+    const { catalog } = circumstancesOf(c1, c2);
+    const policies = new ContextPolicies(
+      [{ contexts: ['c2'], sourceNamespaces: ['elsewhere'], kinds: ['ConfigMap', 'Secret'] }],
+      'allow',
+    );
+    const circumstances = { ...circumstancesOf(), catalog: { ...catalog, policies } };
+    expect(summary(resolve(aSource({ syncContexts: 'c1,c2' }), circumstances))).toEqual({
+      served: ['c1'],
+      violations: ['ContextNotAllowed'],
     });
   });
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { withKnownIdentities } from '../../../../controller/contexts/known-identities.ts';
 import type { Catalog, CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import { ContextPolicies } from '../../../../shared/catalog/context-policies.ts';
 
 const known: CatalogContext = {
   name: 'a',
@@ -64,4 +65,11 @@ test('an identity that was not known before either stays unknown', () => {
 
 test('contexts of before that are gone stay gone', () => {
   expect(withKnownIdentities(catalog(), catalog(known))).toEqual(catalog());
+});
+
+test('what the catalog holds besides contexts is that of now', () => {
+  const policies = new ContextPolicies([], 'deny');
+  const installation = { annotationPrefix: 'example.com', namespace: 'own' };
+  const now = { ...catalog(unknown), policies, installation };
+  expect(withKnownIdentities(now, catalog(known))).toMatchObject({ policies, installation });
 });

@@ -217,8 +217,7 @@ describe('what is wrong with a list', () => {
     resolved('c1,nobody,,no-one', c1);
     expect(told).toHaveLength(1);
     expect(told[0]).toContain('InvalidSyncContexts');
-    expect(told[0]).toContain('"nobody" is unknown');
-    expect(told[0]).toContain('"no-one" is unknown');
+    expect(told[0]).toContain('"nobody" and "no-one" are unknown');
     expect(told[0]).toContain('empty entry');
     resolved('c1', c1);
     expect(told.slice(1)).toEqual(['Normal demo/omni Recovered: The list of contexts is valid again.']);

@@ -4,6 +4,7 @@ import type { CopyRecord } from '../../../../controller/copy/copy-record.ts';
 import type { Release } from '../../../../controller/reconcile/facts.ts';
 import { releaseOf } from '../../../../controller/reconcile/release.ts';
 import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import { ContextPolicies } from '../../../../shared/catalog/context-policies.ts';
 import type { KubeObject } from '../../../../shared/kube/object.ts';
 import { parseContextList } from '../../../../shared/sync-contexts.ts';
 import {
@@ -120,6 +121,21 @@ describe('whether a copy may go', () => {
     const alias = aContext('alias', { cluster: c2.cluster });
     expect(of(live('c2,hub'), c1, c2, hub)).toEqual({ released: false, reason: 'ListInvalid' });
     expect(of(live('c2,alias'), c1, c2, alias)).toEqual({ released: false, reason: 'ListInvalid' });
+  });
+
+  it('does not follow from policies, only from what the source does then', () => {
+    const { catalog } = circumstancesOf(c1, c2);
+    const circumstances = {
+      keys,
+      ownNamespace,
+      catalog: { ...catalog, policies: new ContextPolicies([], 'deny') },
+    };
+    const under = (object: KubeObject | undefined): Release =>
+      releaseOf(target, 'cluster-c1', { ...unplaced, placed: true }, object, circumstances);
+    expect(under(live('c1'))).toEqual({ released: false, reason: 'ListInvalid' });
+    expect(under(live('c1,c2'))).toEqual({ released: false, reason: 'ListInvalid' });
+    expect(under(live(undefined))).toEqual({ released: true, reason: 'AnnotationRemoved' });
+    expect(under(undefined)).toEqual({ released: true, reason: 'SourceDeleted' });
   });
 
   it('does not follow while another name of the same object is listed: the context was renamed', () => {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Catalog, CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import { ContextPolicies } from '../../../../shared/catalog/context-policies.ts';
 import { CatalogError, formatCatalog, parseCatalog } from '../../../../shared/catalog/document.ts';
 
 function catalogOf(...contexts: readonly CatalogContext[]): Catalog {
@@ -44,6 +45,29 @@ const anyCatalog = fc
   .map((contexts) => catalogOf(...contexts));
 
 describe('the published catalog', () => {
+  it('carries policies and the settings of the installation', () => {
+    const installation = { annotationPrefix: 'kubed.appscode.com', namespace: 'context-syncer' };
+    const policies = [{ contexts: ['prod-*'], sourceNamespaces: ['platform'], kinds: ['Secret' as const] }];
+    const text = formatCatalog({
+      ...catalogOf(plain),
+      installation,
+      policies: new ContextPolicies(policies, 'deny'),
+    });
+    expect(JSON.parse(text)).toMatchObject({ version: 1, installation, policyDefault: 'deny', policies });
+    const read = parseCatalog(text);
+    expect(read.installation).toEqual(installation);
+    expect(read.policies).toMatchObject({ policies, otherwise: 'deny' });
+    expect(formatCatalog(read)).toBe(text);
+    expect(problems(text.replace('"Secret"', '"Pod"'))).toEqual([
+      'policies[0].kinds[0] must be equal to one of the allowed values',
+    ]);
+  });
+
+  it('of a controller without policies allows everything', () => {
+    const { policies } = parseCatalog(formatCatalog(catalogOf(plain)));
+    expect(policies?.allow('context-1', { namespace: 'any', kind: 'Secret' })).toBe(true);
+  });
+
   it('reads well', () => {
     const text = formatCatalog(
       catalogOf(

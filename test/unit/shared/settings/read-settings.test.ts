@@ -54,6 +54,8 @@ describe('settings that are enough', () => {
       namespace: 'context-syncer',
       annotationPrefix: 'kubed.appscode.com',
       leaderElect: true,
+      policies: [],
+      policyDefault: 'allow',
       metricsAddress: { host: undefined, port: 8080 },
       healthAddress: { host: undefined, port: 8081 },
       logLevel: 'info',
@@ -82,6 +84,56 @@ describe('settings that are enough', () => {
   it('name the key of the Secret, or mean kubeconfig', async () => {
     const settings = await read({ flags: { clusterName: 'home', contextsSecret: 'ns/name' } });
     expect(settings.contexts).toEqual({ from: 'secret', namespace: 'ns', name: 'name', key: 'kubeconfig' });
+  });
+});
+
+describe('policies', () => {
+  it('are a list in the file, about both kinds unless they say otherwise', async () => {
+    const file = [
+      'policyDefault: deny',
+      'policies:',
+      '  - contexts: [prod-*, edge]',
+      '    sourceNamespaces: [team-a]',
+      '  - {contexts: ["*"], sourceNamespaces: [platform], kinds: [ConfigMap]}',
+    ].join('\n');
+    const { policies, policyDefault } = await read({ flags: enough, file });
+    expect(policyDefault).toBe('deny');
+    expect(policies).toEqual([
+      { contexts: ['prod-*', 'edge'], sourceNamespaces: ['team-a'], kinds: ['ConfigMap', 'Secret'] },
+      { contexts: ['*'], sourceNamespaces: ['platform'], kinds: ['ConfigMap'] },
+    ]);
+  });
+
+  const allowed =
+    'a list of policies, each with contexts and sourceNamespaces (lists of names, or of beginnings with a * behind them) and, where it is not about both, kinds (ConfigMap, Secret)';
+
+  it.each<[string, string]>([
+    ['policies: all', `policies in c.yaml is "all", but must be ${allowed}.`],
+    ['policies: {contexts: [a]}', `policies in c.yaml is a mapping, but must be ${allowed}.`],
+    ['policies:', `policies in c.yaml has no value, but must be ${allowed}.`],
+    ['policies: &a [*a]', `policies in c.yaml is a list, but must be ${allowed}.`],
+    [
+      'policies: [{contexts: [a], sourceNamespaces: [b]}, {contexts: [a]}]',
+      'policies in c.yaml is wrong: policies[1].sourceNamespaces is missing.',
+    ],
+    [
+      'policies: [{contexts: [a], sourceNamespaces: [b], kinds: [Pod]}]',
+      'policies in c.yaml is wrong: policies[0].kinds[0] must be equal to one of the allowed values.',
+    ],
+    [
+      'policies: [{contexts: ["*-prod"], sourceNamespaces: [b]}]',
+      'policies in c.yaml is wrong: policies[0].contexts[0] must match pattern "^[^*]*\\*?$".',
+    ],
+    [
+      'policies: [{contexts: [a], sourceNamespaces: [b], context: c}]',
+      'policies in c.yaml is wrong: policies[0] must NOT have additional properties.',
+    ],
+    [
+      'policies: [{contexts: [1.10], sourceNamespaces: [b]}]',
+      'policies in c.yaml is wrong: policies[0].contexts[0] must be string.',
+    ],
+  ])('%s', async (file, sentence) => {
+    expect(await problems({ flags: enough, file })).toEqual([sentence]);
   });
 });
 
