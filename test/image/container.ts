@@ -1,5 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { Program } from '../harness/program.ts';
 import type { Image } from './image.ts';
 
@@ -28,7 +28,7 @@ export async function startContainer(options: ContainerOptions): Promise<Program
   const { hostname, port } = new URL(server.url);
   const mounts = [
     {
-      path: accountFolder,
+      path: await resolvedIn(image.root, accountFolder),
       from: await filesIn(join(folder, 'account'), { token, namespace, 'ca.crt': server.caPem }),
     },
     ...(config === undefined
@@ -56,6 +56,17 @@ export async function startContainer(options: ContainerOptions): Promise<Program
     'sh',
     ...image.command,
   ]);
+}
+
+/** A path of the image with its links followed inside the image: seen from outside, they would lead to this machine's. */
+async function resolvedIn(root: string, path: string): Promise<string> {
+  let resolved = '/';
+  for (const name of path.split('/').filter((one) => one !== '')) {
+    const next = join(resolved, name);
+    const link = await readlink(join(root, next)).catch(() => undefined);
+    resolved = link === undefined ? next : resolve(dirname(next), link);
+  }
+  return resolved;
 }
 
 function environmentOf(image: Image, host: string, port: string): Readonly<Record<string, string>> {
