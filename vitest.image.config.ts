@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     name: 'image',
     include: ['test/image/**/*.test.ts'],
-    globalSetup: ['test/sandbox/global-setup.ts'],
+    globalSetup: ['test/image/require-tools.ts', 'test/sandbox/global-setup.ts'],
     testTimeout: 120_000,
     // Builds two base images and the image.
     hookTimeout: 900_000,
