@@ -16,6 +16,9 @@ COPY webhook webhook
 ARG OMIT=dev
 RUN npx --no-install tsc -p tsconfig.build.json \
  && npm prune --omit=dev --omit=${OMIT} --ignore-scripts
+# Type declarations and source maps of libraries are never loaded: 44 of 101 MB.
+RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete \
+ && rm -rf node_modules/@types
 # Node links to libatomic since version 25, and distroless has none. Where it lies differs by platform.
 RUN mkdir /libraries \
  && cp -L "$(ldd /usr/local/bin/node | awk '$1 == "libatomic.so.1" { print $3 }')" /libraries/

@@ -2,23 +2,15 @@ import type { KubeClient } from '../shared/kube/client.ts';
 import { isApiError } from '../shared/kube/errors.ts';
 import type { PayloadObject } from '../shared/kube/object.ts';
 import { secrets } from '../shared/kube/resource.ts';
-import type { Authorities } from './authorities.ts';
-import {
-  authoritiesEntry,
-  formatAuthorities,
-  type ParsedAuthorities,
-  parseAuthorities,
-} from './authorities-document.ts';
+import { caEntry, formatCas, type ParsedCas, parseCas, type SharedCas } from './ca-document.ts';
 
-/** What the Secret held when it was read, and the version that a write builds on. */
-export type StoredAuthorities =
-  | { readonly kind: 'absent' }
-  | (ParsedAuthorities & { readonly resourceVersion: string | undefined });
+/** The Secret's content when it was read, and the object that a write builds on. */
+export type StoredCas = { readonly kind: 'absent' } | (ParsedCas & { readonly secret: PayloadObject });
 
-/** `lost`: another replica was faster, or the Secret went away; read again. */
-export type StoreOutcome = 'written' | 'lost';
-
-/** The Secret with the certificate authorities, one for all replicas. The API server decides every race. */
+/**
+ * The Secret with the CAs, one for all replicas. The manifests ship it empty, and it is never created here: a right to
+ * create Secrets would be a right to make a token of any ServiceAccount in the namespace.
+ */
 export class CaStore {
   readonly #client: KubeClient;
   readonly #namespace: string;
@@ -30,66 +22,39 @@ export class CaStore {
     this.#name = options.name;
   }
 
-  /** Reads through the API, never from a mounted volume: that lags by a minute and more. Throws as KubeClient does. */
-  async read(signal: AbortSignal): Promise<StoredAuthorities> {
-    let secret: PayloadObject;
+  /**
+   * Reads through the API, never from a mounted volume, which lags by a minute and more. Throws as KubeClient does.
+   *
+   * @param onServerTime called with the API server's clock, milliseconds since the epoch
+   */
+  async read(signal: AbortSignal, onServerTime: (time: number) => void): Promise<StoredCas> {
     try {
-      secret = await this.#client.get<PayloadObject>(secrets, this.#namespace, this.#name, { signal });
+      const secret = await this.#client.get<PayloadObject>(secrets, this.#namespace, this.#name, {
+        signal,
+        onServerTime,
+      });
+      const text = Buffer.from(secret.data?.[caEntry] ?? '', 'base64').toString('utf8');
+      return { ...parseCas(text), secret };
     } catch (error) {
       if (isApiError(error, 'NotFound', 'NamespaceNotFound')) return { kind: 'absent' };
       throw error;
     }
-    const text = Buffer.from(secret.data?.[authoritiesEntry] ?? '', 'base64').toString('utf8');
-    return { ...parseAuthorities(text), resourceVersion: secret.metadata.resourceVersion };
   }
 
   /**
-   * Writes on top of what was read: a Secret that was absent is created, any other is changed only while it still is
-   * at that version. Labels, annotations and other entries stay. Throws as KubeClient does.
+   * Replaces the content while the Secret still is the object and version that was read. Its labels, annotations and
+   * other entries stay. Throws as KubeClient does.
+   *
+   * @returns `lost` when another replica was faster or the Secret was deleted: read again
    */
-  async write(read: StoredAuthorities, content: Authorities, signal: AbortSignal): Promise<StoreOutcome> {
-    const data = { [authoritiesEntry]: Buffer.from(formatAuthorities(content)).toString('base64') };
+  async write(secret: PayloadObject, cas: SharedCas, signal: AbortSignal): Promise<'written' | 'lost'> {
+    const data = { ...secret.data, [caEntry]: Buffer.from(formatCas(cas)).toString('base64') };
     try {
-      if (read.kind === 'absent') await this.#create(data, signal);
-      else await this.#change(read.resourceVersion, data, signal);
+      await this.#client.update<PayloadObject>(secrets, { ...secret, data }, { signal });
+      return 'written';
     } catch (error) {
-      if (isApiError(error, 'AlreadyExists', 'Conflict', 'NotFound')) return 'lost';
+      if (isApiError(error, 'Conflict', 'NotFound')) return 'lost';
       throw error;
     }
-    return 'written';
-  }
-
-  async #create(data: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
-    await this.#client.create<PayloadObject>(
-      secrets,
-      {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: {
-          name: this.#name,
-          namespace: this.#namespace,
-          labels: { 'app.kubernetes.io/name': 'context-syncer' },
-        },
-        type: 'Opaque',
-        data,
-      },
-      { signal },
-    );
-  }
-
-  async #change(
-    resourceVersion: string | undefined,
-    data: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    // A version in a patch makes the API server answer 409 when it is not the newest.
-    await this.#client.patch<PayloadObject>(
-      secrets,
-      this.#namespace,
-      this.#name,
-      'merge',
-      { metadata: { resourceVersion }, data },
-      { signal },
-    );
   }
 }

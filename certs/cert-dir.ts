@@ -54,6 +54,10 @@ export class CertDir implements ServingCertificates {
     return { leaf: this.#certificate()?.notAfter, authority: undefined };
   }
 
+  upkeep(): undefined {
+    return undefined;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
@@ -88,7 +92,7 @@ export class CertDir implements ServingCertificates {
       }
       // Proves the whole text, with its chain, as the server will read it.
       createSecureContext({ cert: certPem, key: keyPem });
-      onLeaf({ certPem, keyPem, caBundle: undefined });
+      onLeaf({ certPem, keyPem });
       this.#inUse = { hash, certPem };
       this.#lastComplaint = '';
       logger.info('serving certificate in use', { folder });

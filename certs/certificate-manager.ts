@@ -5,21 +5,22 @@ import { ApiError } from '../shared/kube/errors.ts';
 import { secrets, validatingWebhookConfigurations } from '../shared/kube/resource.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
+import { TokenBucket } from '../shared/token-bucket.ts';
 import { Wakeup } from '../shared/wakeup.ts';
-import { trusted } from './authorities.ts';
-import { makeAuthority } from './authority.ts';
+import { ApiClock } from './api-clock.ts';
 import { CaBundle, type ReadBundle } from './ca-bundle.ts';
-import { CaStore, type StoredAuthorities } from './ca-store.ts';
+import { CaStore, type StoredCas } from './ca-store.ts';
 import { isCurrent, parseCertificate } from './certificate.ts';
+import { CertificateKeeper } from './certificate-keeper.ts';
 import { changeWatch } from './change-watch.ts';
+import { makeCa } from './issue.ts';
 import type { KeyMaterial } from './key-material.ts';
-import { LeafKeeper } from './leaf-keeper.ts';
-import { bundleText, chainsTo } from './live-bundle.ts';
-import { nextStep, type RotationStep, type RotationView, type SecretStep } from './rotation.ts';
-import { contentAfter, needsAuthority } from './rotation-content.ts';
+import { chainsTo, type LiveBundle } from './live-bundle.ts';
+import { nextStep, type RotationStep } from './rotation.ts';
 import { defaultRotationPolicy, type RotationPolicy } from './rotation-policy.ts';
-import type { Expiry, ServingCertificate, ServingCertificates } from './serving-certificates.ts';
-import { WriteBudget } from './write-budget.ts';
+import type { Expiry, ServingCertificate, ServingCertificates, Upkeep } from './serving-certificates.ts';
+import { TrustedSince } from './trusted-since.ts';
+import { UpkeepLog } from './upkeep-log.ts';
 
 export interface CertificateManagerOptions {
   readonly client: KubeClient;
@@ -36,228 +37,219 @@ export interface CertificateManagerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** A new leaf is to be served from now on. When it throws, the old one is taken to be in use still. */
+  /** A new certificate is to be served from now on. When it throws, the old one is taken to be in use still. */
   readonly onLeaf: (certificate: ServingCertificate) => void;
 }
 
 export const defaultCaSecretName = 'context-syncer-webhook-ca';
 
-/** The longest time without a look, should a watch have missed something. */
+/** The longest time without a look, in case a watch missed something. */
 const pollMs = 3_600_000;
-/** A timer never ends sooner than this, so that a wrong clock cannot make a hot loop. */
-const minWaitMs = 1_000;
-/** The longest way, from nothing to rest, takes 5 steps; the rest is for races that are lost. */
-const maxSteps = 20;
-const failureBackoff = { baseMs: 500, maxMs: 60_000 };
+/** The same while the clocks disagree: no watch says when somebody has set a clock. */
+const clockPollMs = 60_000;
+/**
+ * Looks at the Secret and the configuration: this many at once, which is several rotations with lost races, then one in
+ * this many milliseconds. It bounds what a fight over the CA bundle costs, and how long the bundle stays wrong in one.
+ */
+const looks = { burst: 30, everyMs: 250 };
+const failureBackoff = { baseMs: 500, maxMs: 10_000 };
+const cannotKeepCurrent = 'certificates cannot be kept current, trying again';
 
 /**
- * Keeps one replica's serving certificate, and its share of the common work: the CA Secret and the caBundle. Every
- * look reads both, decides one step, takes it, and reads again, until there is nothing to do.
+ * Keeps one replica's serving certificate, and its share of the common work: the CA Secret and the CA bundle. Every
+ * look reads both and takes one step, until there is nothing to do.
  */
 export class CertificateManager implements ServingCertificates {
   readonly #options: CertificateManagerOptions;
+  readonly #secretName: string;
   readonly #policy: RotationPolicy;
+  readonly #time: ApiClock;
   readonly #store: CaStore;
   readonly #bundle: CaBundle;
-  readonly #keeper: LeafKeeper;
+  readonly #trusted: TrustedSince;
+  readonly #keeper: CertificateKeeper;
   readonly #wakeup: Wakeup;
-  readonly #writes: WriteBudget;
-  #stored: StoredAuthorities | undefined;
+  readonly #looks: TokenBucket;
+  readonly #log: UpkeepLog;
+  #stored: StoredCas | undefined;
   #read: ReadBundle | undefined;
-  #failures = 0;
-  #lastFailure = '';
 
   constructor(options: CertificateManagerOptions) {
     this.#options = options;
-    const { client, namespace, clock, material, secretName = defaultCaSecretName } = options;
+    const { client, namespace, clock, material, logger } = options;
+    this.#secretName = options.secretName ?? defaultCaSecretName;
     this.#policy = options.policy ?? defaultRotationPolicy;
-    this.#store = new CaStore({ client, namespace, name: secretName });
+    this.#time = new ApiClock(clock, this.#policy.skewMs);
+    this.#store = new CaStore({ client, namespace, name: this.#secretName });
     this.#bundle = new CaBundle({ client, name: options.configurationName });
+    this.#trusted = new TrustedSince(clock);
     this.#wakeup = new Wakeup(clock);
-    this.#writes = new WriteBudget({
-      clock,
-      random: options.random,
-      periodMs: this.#policy.authorityLifeMs,
-    });
-    this.#keeper = new LeafKeeper({
+    this.#looks = new TokenBucket(looks.burst, looks.everyMs, clock);
+    this.#log = new UpkeepLog(options);
+    this.#keeper = new CertificateKeeper({
       names: options.servingNames,
       policy: this.#policy,
       material,
       onIssued: (reason) => {
-        options.logger.info('serving certificate issued', { reason });
+        logger.info('serving certificate issued', { reason });
       },
-      serve: ({ certPem, keyPem, issuerPem }) => {
-        options.onLeaf({ certPem, keyPem, caBundle: this.#trustedText() ?? issuerPem });
-        options.logger.info('serving certificate in use');
+      serve: ({ certPem, keyPem }) => {
+        options.onLeaf({ certPem, keyPem });
+        logger.info('serving certificate in use');
       },
     });
   }
 
   problem(): string | undefined {
-    const leaf = this.#keeper.inUse;
-    const certificate = leaf === undefined ? undefined : parseCertificate(leaf.certPem);
-    if (this.#stored?.kind === 'foreign-version' && leaf === undefined) {
-      return 'the CA Secret was written by a later version';
+    const { inUse } = this.#keeper;
+    const certificate = parseCertificate(inUse?.certPem ?? '');
+    if (inUse === undefined || certificate === undefined) {
+      return this.#stored?.kind === 'absent'
+        ? 'the CA Secret does not exist'
+        : 'there is no serving certificate yet';
     }
-    if (leaf === undefined || certificate === undefined) return 'there is no serving certificate yet';
-    if (!isCurrent(certificate, this.#options.clock.now())) return 'the serving certificate is not valid now';
+    if (!isCurrent(certificate, this.#time.now())) return 'the serving certificate is not valid now';
     if (this.#read === undefined) return 'the webhook configuration could not be read yet';
     if (this.#read.kind === 'absent') return 'the webhook configuration does not exist';
-    return chainsTo(leaf.certPem, this.#read.live)
+    return chainsTo(inUse.certPem, this.#read.live)
       ? undefined
       : 'the caBundle of the webhook configuration does not hold the CA of the serving certificate';
   }
 
   expiry(): Expiry {
-    const end = (pem: string | undefined): number | undefined =>
-      pem === undefined ? undefined : parseCertificate(pem)?.notAfter;
-    const authority = this.#stored?.kind === 'usable' ? this.#stored.authorities.signing.certPem : undefined;
-    return { leaf: end(this.#keeper.inUse?.certPem), authority: end(authority) };
+    const end = (pem: string | undefined): number | undefined => parseCertificate(pem ?? '')?.notAfter;
+    const signing = this.#stored?.kind === 'usable' ? this.#stored.cas.signing : undefined;
+    return { leaf: end(this.#keeper.inUse?.certPem), authority: end(signing?.certPem) };
+  }
+
+  upkeep(): Upkeep {
+    return { caBundleWrites: this.#log.caBundleWrites, clockOffsetMs: this.#time.offsetMs };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { namespace, configurationName, secretName = defaultCaSecretName } = this.#options;
-    const onChange = (): void => this.#wakeup.wake();
-    const watched = { ...this.#options, onChange };
+    const { namespace, configurationName } = this.#options;
+    const watched = { ...this.#options, onChange: (): void => this.#wakeup.wake() };
+    const secret = { resource: secrets, namespace, name: this.#secretName };
+    const configuration = {
+      resource: validatingWebhookConfigurations,
+      namespace: undefined,
+      name: configurationName,
+    };
     await Promise.all([
-      changeWatch({ ...watched, resource: secrets, namespace, name: secretName }).run(signal),
-      changeWatch({
-        ...watched,
-        resource: validatingWebhookConfigurations,
-        namespace: undefined,
-        name: configurationName,
-      }).run(signal),
+      changeWatch({ ...watched, ...secret }).run(signal),
+      changeWatch({ ...watched, ...configuration }).run(signal),
       this.#loop(signal),
     ]);
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options;
+    let failures = 0;
     while (!signal.aborted) {
-      let wait = pollMs;
-      let pause = this.#writes.pauseMs();
+      await clock.sleep(this.#looks.wait(), signal);
+      this.#looks.take();
       try {
-        const wakeAt = await this.#look(signal);
-        wait = Math.min(pollMs, Math.max(minWaitMs, wakeAt - clock.now()));
-        this.#failures = 0;
-        this.#lastFailure = '';
-        pause = this.#writes.pauseMs();
+        const restMs = await this.#look(signal);
+        failures = 0;
+        const longest = this.#time.agrees ? pollMs : clockPollMs;
+        if (restMs > 0) await this.#wakeup.sleep(Math.min(restMs, longest), signal);
       } catch (error) {
         if (signal.aborted) return;
+        this.#log.complain(cannotKeepCurrent, errorFields(error));
         const asked = error instanceof ApiError ? Math.min(error.retryAfterMs ?? 0, failureBackoff.maxMs) : 0;
-        pause = Math.max(pause, asked, backoffMs(this.#failures, failureBackoff, random));
-        wait = pause;
-        this.#failures += 1;
-        this.#complain(error);
+        // Not cut short by changes: they would make a failing look a hot loop.
+        await clock.sleep(Math.max(asked, backoffMs(failures, failureBackoff, random)), signal);
+        failures += 1;
       }
-      // Not to be cut short by changes: somebody who undoes all that we write must not make us spin.
-      await clock.sleep(pause, signal);
-      await this.#wakeup.sleep(Math.max(0, wait - pause), signal);
     }
   }
 
-  /** Steps until there is nothing to do; says when to look again, milliseconds since the epoch. */
+  /** Takes one step. Says for how many milliseconds there is nothing to do; 0: look again. */
   async #look(signal: AbortSignal): Promise<number> {
-    for (let taken = 0; taken < maxSteps; taken += 1) {
-      // A leaf lives from before the read on, and whoever retires its authority counts from a later moment.
-      const asked = this.#options.clock.now();
-      const stored = await this.#store.read(signal);
-      this.#stored = stored;
-      const read = await this.#readBundle(stored, asked, signal);
-      // Anew, for this process may have been suspended meanwhile: a new authority must not seem to be of the future.
-      const now = this.#options.clock.now();
-      const live = read.kind === 'present' ? read.live : undefined;
-      if (stored.kind === 'usable') await this.#keeper.keep(stored.authorities, live, { now, asked });
-      const view = { stored, live, inUse: this.#keeper.inUse?.issuerPem, policy: this.#policy, now };
-      const step = nextStep(view);
-      if (step.kind === 'foreign-version') throw new LaterVersionError();
-      if (step.kind === 'rest') {
-        const signing = stored.kind === 'usable' ? stored.authorities.signing : undefined;
-        return Math.min(
-          step.wakeAt,
-          signing === undefined ? Number.POSITIVE_INFINITY : this.#keeper.wakeAt(signing),
-        );
-      }
-      await this.#take(step, view, { stored, read }, signal);
+    const stored = await this.#store.read(signal, (time) => {
+      this.#time.saw(time);
+    });
+    this.#stored = stored;
+    const read = await this.#readBundle(stored, signal);
+    const live = read.kind === 'present' ? read.live : undefined;
+    const certificateRestMs = await this.#keep(stored, live);
+    const now = this.#time.now();
+    const step = nextStep({
+      stored,
+      live,
+      trustedForMs: (certPem) => this.#trusted.forMs(certPem),
+      inUse: this.#keeper.inUse?.caPem,
+      policy: this.#policy,
+      now,
+      clockAgrees: this.#time.agrees,
+    });
+    this.#complainAbout(step);
+    switch (step.kind) {
+      case 'rest':
+        return Math.min(step.forMs, certificateRestMs);
+      case 'blocked':
+        return Math.min(pollMs, certificateRestMs);
+      case 'publish':
+        if (
+          read.kind === 'present' &&
+          (await this.#bundle.write(read, step.caBundle, signal)) === 'written'
+        ) {
+          this.#log.caBundleWritten();
+        }
+        return 0;
+      default:
+        await this.#changeSecret(step, stored, now, signal);
+        return 0;
     }
-    throw new UnsettledError();
   }
 
-  /** A configuration that cannot be read must not keep the leaf from being renewed. */
-  async #readBundle(stored: StoredAuthorities, asked: number, signal: AbortSignal): Promise<ReadBundle> {
+  /** A configuration that cannot be read must not keep the serving certificate from being renewed. */
+  async #readBundle(stored: StoredCas, signal: AbortSignal): Promise<ReadBundle> {
     try {
       const read = await this.#bundle.read(signal);
       this.#read = read;
+      this.#trusted.saw(read.kind === 'present' ? read.live : undefined);
       return read;
     } catch (error) {
-      const live = this.#read?.kind === 'present' ? this.#read.live : undefined;
-      const now = this.#options.clock.now();
-      if (stored.kind === 'usable') await this.#keeper.keep(stored.authorities, live, { now, asked });
+      await this.#keep(stored, this.#read?.kind === 'present' ? this.#read.live : undefined);
       throw error;
     }
   }
 
-  async #take(
-    step: Exclude<RotationStep, { kind: 'rest' | 'foreign-version' }>,
-    view: RotationView,
-    base: { readonly stored: StoredAuthorities; readonly read: ReadBundle },
+  /** Milliseconds until the serving certificate needs a look again. */
+  async #keep(stored: StoredCas, live: LiveBundle | undefined): Promise<number> {
+    if (stored.kind !== 'usable') return Number.POSITIVE_INFINITY;
+    const { signing } = stored.cas;
+    const view = { signing, live, trustedForMs: this.#trusted.forMs(signing.certPem), now: this.#time.now() };
+    await this.#keeper.keep(view);
+    const restMs = this.#keeper.restMs(view);
+    return restMs > 0 ? restMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** A write that loses against another replica is decided anew. */
+  async #changeSecret(
+    step: Extract<RotationStep, { kind: 'create' | 'introduce' | 'sign' }>,
+    stored: StoredCas,
+    now: number,
     signal: AbortSignal,
   ): Promise<void> {
-    this.#writes.count();
-    const outcome =
-      step.kind === 'secret'
-        ? await this.#writeSecret(step.step, view, base.stored, signal)
-        : base.read.kind === 'present'
-          ? await this.#bundle.write(base.read, step.caBundle, signal)
-          : 'lost';
-    const name = step.kind === 'secret' ? step.step : step.kind;
-    if (outcome === 'lost') {
-      this.#options.logger.debug('another replica was faster, reading again', { step: name });
-    } else {
-      const why = view.stored.kind === 'unusable' && name === 'replace' ? view.stored.why : undefined;
-      this.#options.logger.info('step of the certificate rotation taken', { step: name, why });
+    if (stored.kind === 'absent') return;
+    const cas = await step.content(() => makeCa(this.#policy, now, this.#options.material));
+    const outcome = await this.#store.write(stored.secret, cas, signal);
+    if (outcome === 'written') {
+      this.#log.stepTaken(step.kind, stored.kind === 'unusable' ? { why: stored.why } : {});
     }
   }
 
-  async #writeSecret(
-    step: SecretStep,
-    view: RotationView,
-    stored: StoredAuthorities,
-    signal: AbortSignal,
-  ): Promise<'written' | 'lost'> {
-    const made = needsAuthority(step)
-      ? await makeAuthority(this.#policy, view.now, this.#options.material)
-      : undefined;
-    return await this.#store.write(stored, contentAfter(step, view, made), signal);
-  }
-
-  #trustedText(): string | undefined {
-    return this.#stored?.kind === 'usable' ? bundleText(trusted(this.#stored.authorities)) : undefined;
-  }
-
-  /** The same failure is told once. */
-  #complain(error: unknown): void {
-    // Our own messages are constant, and say what to do.
-    const own = error instanceof LaterVersionError || error instanceof UnsettledError;
-    const fields = { ...errorFields(error), ...(own ? { advice: error.message } : {}) };
-    const text = JSON.stringify(fields);
-    if (text !== this.#lastFailure) {
-      this.#lastFailure = text;
-      this.#options.logger.error('certificates cannot be kept current, trying again', fields);
+  #complainAbout(step: RotationStep): void {
+    if (step.kind === 'blocked') {
+      this.#log.complain(cannotKeepCurrent, { advice: step.why });
+    } else if (!this.#time.agrees) {
+      this.#log.complain("this clock and the API server's disagree: no CA is replaced or removed", {
+        advice: 'correct the clock that is wrong',
+      });
+    } else if (step.kind === 'rest') {
+      this.#log.fine();
     }
-  }
-}
-
-class LaterVersionError extends Error {
-  override readonly name = 'LaterVersionError';
-  constructor() {
-    super('the CA Secret was written by a later version of this program; upgrade, or delete the Secret');
-  }
-}
-
-class UnsettledError extends Error {
-  override readonly name = 'UnsettledError';
-  constructor() {
-    super('the CA Secret and the caBundle did not settle: something else keeps changing them');
   }
 }

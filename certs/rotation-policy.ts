@@ -1,19 +1,19 @@
 /** The numbers of the rotation. All in milliseconds but for the share. */
 export interface RotationPolicy {
-  /** Life of a certificate authority. */
-  readonly authorityLifeMs: number;
-  /** Life of a leaf. */
-  readonly leafLifeMs: number;
+  /** Life of a CA. */
+  readonly caLifeMs: number;
+  /** Life of a serving certificate. */
+  readonly servingLifeMs: number;
   /** How far back certificates begin, for clients whose clock is behind. */
   readonly backdateMs: number;
   /** Share of its life after which a certificate is renewed. */
   readonly renewAfter: number;
   /**
-   * From reading a CA back from the webhook configuration to relying on it: every API server must have heard of it.
-   * Their watches need milliseconds, or half a minute when one was cut just then.
+   * How long a CA must have been in the live CA bundle before serving certificates depend on it. The watches of API
+   * servers need milliseconds, or half a minute when one was interrupted.
    */
   readonly propagationMs: number;
-  /** How far the clocks of two replicas may differ without an authority being dropped too early. */
+  /** The largest difference between a replica's clock and an API server's at which the replica trusts its own clock. */
   readonly skewMs: number;
 }
 
@@ -22,8 +22,8 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 export const defaultRotationPolicy: RotationPolicy = {
-  authorityLifeMs: 365 * day,
-  leafLifeMs: 30 * day,
+  caLifeMs: 365 * day,
+  servingLifeMs: 30 * day,
   backdateMs: hour,
   renewAfter: 2 / 3,
   propagationMs: 5 * minute,

@@ -1,147 +1,110 @@
-import {
-  type ActiveAuthority,
-  type Authorities,
-  maxRetired,
-  type RetiredAuthority,
-  removed,
-  trusted,
-} from './authorities.ts';
-import type { ParsedAuthorities } from './authorities-document.ts';
+import type { ParsedCas, SharedCas } from './ca-document.ts';
 import { type Certificate, isCurrent, parseCertificate, shareOfLife } from './certificate.ts';
-import { bundleText, holds, type LiveBundle, trustedByAll, trustedByAny } from './live-bundle.ts';
+import type { Ca } from './issue.ts';
+import { bundleText, type LiveBundle, wantedCertificates } from './live-bundle.ts';
 import type { RotationPolicy } from './rotation-policy.ts';
 
-/** All that a step is decided from. */
+/** The facts from which a step is decided. */
 export interface RotationView {
-  readonly stored: ParsedAuthorities | { readonly kind: 'absent' };
+  readonly stored: ParsedCas | { readonly kind: 'absent' };
   /** Undefined while there is no webhook configuration. */
   readonly live: LiveBundle | undefined;
-  /** The authority (PEM) of the leaf that this replica serves with. */
+  /** Milliseconds for which a CA (PEM) has been in every webhook's bundle; undefined while it is not. */
+  readonly trustedForMs: (certPem: string) => number | undefined;
+  /** The CA (PEM) of the serving certificate that this replica uses. */
   readonly inUse: string | undefined;
   readonly policy: RotationPolicy;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Whether the own clock and the API server's agree. */
+  readonly clockAgrees: boolean;
 }
 
-/** Steps that change the Secret. */
-export type SecretStep =
-  /** There is none: make the first authority. */
-  | 'create'
-  /** Nothing in it can sign now: make a new authority that signs at once. */
-  | 'replace'
-  /** Parts of it are damaged: write what is whole. */
-  | 'repair'
-  /** The caBundle holds what the Secret does not know: keep it for as long as a leaf of it can live. */
-  | 'adopt'
-  /** Authorities were read back from the caBundle: note since when. */
-  | 'record'
-  /** The new authority signs from now on, the old one is only trusted. */
-  | 'sign'
-  /** Two thirds of the authority's life are over: make the next one, the old one goes on signing. */
-  | 'introduce'
-  /** The last old leaf has expired: tell all replicas to take the old authority out of the caBundle. */
-  | 'retire'
-  /** A retired authority is out of the caBundle: forget it. */
-  | 'forget';
+/** Makes a fresh CA. */
+type MakeCa = () => Promise<Ca>;
 
 export type RotationStep =
-  | { readonly kind: 'secret'; readonly step: SecretStep }
-  /** Every webhook of the configuration is to get this caBundle. */
+  /**
+   * Write the Secret. `create`: no CA in it can sign, make one that signs at once. `introduce`: two thirds of the signing
+   * CA's life are over, make the next one; the old one goes on signing. `sign`: the next one signs from now on, and the
+   * key of the old one is thrown away.
+   */
+  | {
+      readonly kind: 'create' | 'introduce' | 'sign';
+      readonly content: (make: MakeCa) => Promise<SharedCas>;
+    }
+  /** Give every webhook of the configuration this CA bundle. */
   | { readonly kind: 'publish'; readonly caBundle: string }
-  /** A later version of this program wrote the Secret. */
-  | { readonly kind: 'foreign-version' }
-  /** Nothing to do before `wakeAt` (milliseconds since the epoch). */
-  | { readonly kind: 'rest'; readonly wakeAt: number };
+  /** Only a person can go on: the sentence says what to do. */
+  | { readonly kind: 'blocked'; readonly why: string }
+  /** Nothing to do for this many milliseconds. */
+  | { readonly kind: 'rest'; readonly forMs: number };
 
 /**
- * The one step to take now. Everything follows from what is there: a process that died between two steps, and
- * replicas that interleave, go on from wherever the Secret and the configuration are.
+ * The one step to take now. Everything follows from the Secret and the configuration, so a process that died between
+ * two steps, and replicas that interleave, go on from any state.
  *
- * Two rules keep every handshake whole: an authority signs only after every API server had time to trust it, and is
- * taken out of the caBundle only after the Secret said so to all replicas, when its last leaf has expired.
+ * Two rules keep every handshake valid. A CA signs only after every API server had time to trust it. The CA bundle is
+ * what is known and what is live, minus what has expired: nothing that can still be in use is ever taken out.
  */
 export function nextStep(view: RotationView): RotationStep {
-  const { stored, live, now, policy } = view;
-  const secret = (step: SecretStep): RotationStep => ({ kind: 'secret', step });
-  if (stored.kind === 'foreign-version') return { kind: 'foreign-version' };
-  if (stored.kind === 'absent') return secret('create');
-  if (stored.kind === 'unusable') return secret('replace');
-  const { authorities } = stored;
-  const { signing, next, retired } = authorities;
-  if (!canSign(signing, now)) return secret(next !== undefined && canSign(next, now) ? 'sign' : 'replace');
-  if (stored.damaged) return secret('repair');
-  if (strangers(authorities, live).length > 0) return secret('adopt');
-  const caBundle = wantedBundle(authorities, view.inUse);
-  if (live?.some((text) => text !== caBundle) === true) return { kind: 'publish', caBundle };
-  if (live !== undefined && (unrecorded(signing, view) || unrecorded(next, view))) return secret('record');
-  if (live !== undefined && next !== undefined && canSign(next, now) && now >= signsFrom(next, policy)) {
-    return secret('sign');
+  const { stored, live, now, policy, clockAgrees } = view;
+  if (stored.kind === 'absent') return { kind: 'blocked', why: missingSecret };
+  if (stored.kind === 'later-version') return { kind: 'blocked', why: laterVersion };
+  if (stored.kind === 'unusable') return create;
+  const { signing, next } = stored.cas;
+  if (clockAgrees && !canSign(signing, now)) {
+    return next !== undefined && canSign(next, now) ? sign(next) : create;
   }
+  const wanted = wantedOf(stored.cas, view);
+  const caBundle = bundleText(wanted);
+  if (live?.some((text) => text !== caBundle) === true) return { kind: 'publish', caBundle };
+  if (!clockAgrees) return { kind: 'rest', forMs: Number.POSITIVE_INFINITY };
   const due = renewalOf(signing, policy);
-  if (next === undefined && now >= due) return secret('introduce');
-  if (retired.some((one) => one.removedAt === undefined && one.until <= now)) return secret('retire');
-  if (retired.some((one) => forgettable(one, view))) return secret('forget');
-  const times = [
-    ...(next === undefined ? [due] : [signsFrom(next, policy)]),
-    ...retired.map(({ until, removedAt }) =>
-      removedAt === undefined ? until : removedAt + policy.propagationMs,
-    ),
+  if (next === undefined && now >= due) {
+    return { kind: 'introduce', content: async (make) => ({ signing, next: await make() }) };
+  }
+  const trusted = next === undefined ? undefined : view.trustedForMs(next.certPem);
+  if (next !== undefined && trusted !== undefined && trusted >= policy.propagationMs && canSign(next, now)) {
+    return sign(next);
+  }
+  const waits = [
+    ...(next === undefined ? [due - now] : []),
+    ...(trusted === undefined ? [] : [policy.propagationMs - trusted]),
+    ...wanted.map(({ notAfter }) => notAfter + policy.skewMs + 1 - now),
   ];
-  // What is overdue and yet no step waits for something else than time.
-  return { kind: 'rest', wakeAt: Math.min(...times.filter((time) => time > now)) };
+  // A negative wait is for something else than time, such as a configuration that does not exist.
+  return { kind: 'rest', forMs: Math.min(...waits.filter((ms) => ms > 0)) };
 }
 
 /** Whether its certificate is valid now. */
-export function canSign({ certPem }: ActiveAuthority, now: number): boolean {
+export function canSign({ certPem }: Ca, now: number): boolean {
   const certificate = parseCertificate(certPem);
   return certificate !== undefined && isCurrent(certificate, now);
 }
 
-/** From when on everybody trusts it; never while it was not read back. */
-export function signsFrom({ publishedAt }: ActiveAuthority, policy: RotationPolicy): number {
-  return publishedAt === undefined ? Number.POSITIVE_INFINITY : publishedAt + policy.propagationMs;
+const missingSecret =
+  'the CA Secret does not exist, and this program has no right to create it: apply the manifests again';
+const laterVersion =
+  'the CA Secret was written by a later version of this program: upgrade, or empty the Secret';
+
+const create: RotationStep = {
+  kind: 'create',
+  content: async (make) => ({ signing: await make(), next: undefined }),
+};
+
+function sign(next: Ca): RotationStep {
+  return { kind: 'sign', content: () => Promise.resolve({ signing: next, next: undefined }) };
 }
 
-/** Certificates in the caBundle that the Secret does not know, as far as there is room for them. */
-export function strangers(authorities: Authorities | undefined, live: LiveBundle | undefined): Certificate[] {
-  const known = authorities === undefined ? [] : [...trusted(authorities), ...removed(authorities)];
-  const room = maxRetired - (authorities?.retired.length ?? 0);
-  return trustedByAny(live ?? [])
-    .filter(({ fingerprint }) => !holds(known, fingerprint))
-    .sort((a, b) => b.notAfter - a.notAfter)
-    .slice(0, Math.max(0, room));
-}
-
-/** Whether it is in every webhook's caBundle, but the Secret does not say since when, or names a time to come. */
-export function unrecorded(authority: ActiveAuthority | undefined, view: RotationView): boolean {
-  if (authority === undefined) return false;
-  const { publishedAt } = authority;
-  // A clock that was ahead wrote it; waiting for it could take years.
-  const wrong = publishedAt !== undefined && publishedAt > view.now + view.policy.skewMs;
-  return (publishedAt === undefined || wrong) && isIn(authority.certPem, trustedByAll(view.live ?? []));
-}
-
-/** Whether it has been out of the caBundle for long enough. */
-export function forgettable({ certPem, removedAt }: RetiredAuthority, view: RotationView): boolean {
-  if (removedAt === undefined || isIn(certPem, trustedByAny(view.live ?? []))) return false;
-  const { now, policy } = view;
-  return now >= removedAt + policy.propagationMs || removedAt > now + policy.skewMs;
-}
-
-function isIn(certPem: string, certificates: readonly Certificate[]): boolean {
-  const certificate = parseCertificate(certPem);
-  return certificate !== undefined && holds(certificates, certificate.fingerprint);
-}
-
-function renewalOf({ certPem }: ActiveAuthority, policy: RotationPolicy): number {
+function renewalOf({ certPem }: Ca, policy: RotationPolicy): number {
   const certificate = parseCertificate(certPem);
   return certificate === undefined ? 0 : shareOfLife(certificate, policy.renewAfter);
 }
 
-/** What the Secret trusts, and the authority of our own leaf, should the Secret have been lost meanwhile. */
-function wantedBundle(authorities: Authorities, inUse: string | undefined): string {
-  const out = removed(authorities);
-  const own = inUse === undefined ? undefined : parseCertificate(inUse);
-  const extra = own === undefined || holds(out, own.fingerprint) ? [] : [own];
-  return bundleText([...trusted(authorities), ...extra]);
+/** The CA in use counts as known, since the Secret and the bundle can have lost it. */
+function wantedOf({ signing, next }: SharedCas, view: RotationView): Certificate[] {
+  const { inUse, live = [], now, policy, clockAgrees } = view;
+  const known = [signing.certPem, next?.certPem, inUse].flatMap((pem) => parseCertificate(pem ?? '') ?? []);
+  return wantedCertificates(known, live, clockAgrees ? now - policy.skewMs : Number.NEGATIVE_INFINITY);
 }

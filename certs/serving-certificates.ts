@@ -2,8 +2,6 @@
 export interface ServingCertificate {
   readonly certPem: string;
   readonly keyPem: string;
-  /** PEM of the authorities that the webhook configuration is to trust; undefined where others see to that. */
-  readonly caBundle: string | undefined;
 }
 
 /** When certificates expire, milliseconds since the epoch; undefined while there is none. */
@@ -12,12 +10,22 @@ export interface Expiry {
   readonly authority: number | undefined;
 }
 
-/** A source of serving certificates: our own authority, or a mounted folder. */
+/** What it takes to keep a CA bundle of our own current. */
+export interface Upkeep {
+  /** How often the CA bundle was written since the start. Twice a year is normal. */
+  readonly caBundleWrites: number;
+  /** How far the own clock is ahead of the API server's, milliseconds; undefined before the first answer. */
+  readonly clockOffsetMs: number | undefined;
+}
+
+/** A source of serving certificates: our own CA, or a mounted folder. */
 export interface ServingCertificates {
-  /** Keeps the certificate current until the signal aborts. Never rejects: what fails is logged and retried. */
+  /** Keeps the certificate current until the signal aborts. Never rejects: failures are logged and retried. */
   run(signal: AbortSignal): Promise<void>;
   /** For readiness: undefined when clients can verify the certificate in use, else why not, in constant words. */
   problem(): string | undefined;
   /** For metrics. */
   expiry(): Expiry;
+  /** For metrics; undefined where somebody else keeps the CA bundle. */
+  upkeep(): Upkeep | undefined;
 }

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { CertDir } from '../certs/cert-dir.ts';
 import { CertificateManager } from '../certs/certificate-manager.ts';
+import { registerCertificateMetrics } from '../certs/certificate-metrics.ts';
 import { systemKeyMaterial } from '../certs/key-material.ts';
 import type { ServingCertificates } from '../certs/serving-certificates.ts';
 import type { Clock, Random } from '../shared/clock.ts';
@@ -99,6 +100,7 @@ class Webhook {
       keys: this.#keys,
     });
     this.#certificates = this.#makeCertificates(client);
+    registerCertificateMetrics(this.#metrics.registry, () => this.#certificates.upkeep());
   }
 
   async run(): Promise<void> {

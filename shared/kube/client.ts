@@ -9,6 +9,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds from sending the request to its complete answer; the connection's default when absent. */
   readonly timeoutMs?: number | undefined;
+  /** Called with the server's clock (its `Date` header, whole seconds; milliseconds since the epoch) of a 2xx answer. */
+  readonly onServerTime?: ((time: number) => void) | undefined;
 }
 
 export interface ListOptions extends RequestOptions {

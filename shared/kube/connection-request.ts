@@ -7,6 +7,7 @@ import { AbortedError, TransportError } from './errors.ts';
 export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  readonly date: string | undefined;
   readonly text: string;
 }
 
@@ -58,6 +59,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #settled = false;
   #status = 0;
   #retryAfter: string | undefined;
+  #date: string | undefined;
   #first: Buffer | undefined;
   #rest: Buffer[] | undefined;
 
@@ -110,6 +112,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   ): void {
     this.#status = status;
     this.#retryAfter = headers['retry-after'];
+    this.#date = headers.date;
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -127,6 +130,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       this.#resolve({
         status: this.#status,
         retryAfter: this.#retryAfter,
+        date: this.#date,
         text: body === undefined ? '' : body.toString('utf8'),
       });
     }

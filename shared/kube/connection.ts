@@ -302,6 +302,8 @@ class Connection implements KubeClient {
     if (answer.status < 200 || answer.status > 299) {
       throw refusal(answer.status, parseOrNothing(answer.text), call.question, answer.retryAfter);
     }
+    const serverTime = Date.parse(answer.date ?? '');
+    if (!Number.isNaN(serverTime)) options.onServerTime?.(serverTime);
     return answer;
   }
 

@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../clock.ts';
 import type { Logger } from '../logger.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import { backoffMs } from './backoff.ts';
 import type { KubeClient } from './client.ts';
-import { TokenBucket } from './event-recorder-bucket.ts';
 import { RecentMap } from './event-recorder-recent.ts';
 import { cutMessage, type EventNote, eventName, noteKey } from './event-recorder-record.ts';
 import { EventSender, type PendingEvent } from './event-recorder-sender.ts';

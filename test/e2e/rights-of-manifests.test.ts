@@ -15,6 +15,8 @@ import {
   render,
 } from '../harness/manifests.ts';
 import { scrape } from '../harness/metrics.ts';
+import { metricsWithoutSource } from '../harness/monitoring.ts';
+import { Pair } from '../harness/pair.ts';
 import type { Program } from '../harness/program.ts';
 import {
   type Account,
@@ -87,7 +89,9 @@ test("under the manifests' roles and with their arguments, both programs do all 
     expect(data?.['catalog.json']).not.toMatch(/"identified": false/);
   });
   await appears(source, 'secrets', ownNamespace, 'context-syncer-stamp-key');
-  await appears(source, 'secrets', ownNamespace, 'context-syncer-webhook-ca');
+  await appears(source, 'secrets', ownNamespace, 'context-syncer-webhook-ca', ({ data }) => {
+    expect(data).toBeDefined();
+  });
 
   for (const namespace of sourceNamespaces) {
     for (const plural of plurals) {
@@ -101,6 +105,9 @@ test("under the manifests' roles and with their arguments, both programs do all 
   await appears(source, 'configmaps', ownNamespace, 'context-syncer-catalog', ({ data }) => {
     expect(data).toEqual(catalog.data);
   });
+
+  const exported = (await Promise.all([webhook, ...controllers].map(scrape))).join('\n');
+  expect(await metricsWithoutSource(exported)).toEqual([]);
 
   // The one that leads gives the Lease back, and the other takes it over.
   const leader = await leaderOf(controllers);
@@ -162,6 +169,22 @@ test('with certificates from cert-manager the webhook has fewer rights, and used
   await eventually('its rights are those that it uses', async () => {
     expect(await inexact(source, webhookAccount, before)).toEqual([]);
   });
+});
+
+test('with `namespace:` in a kustomization, both programs work in that namespace', async () => {
+  const here = stage();
+  await here.source.kubectl(['delete', 'validatingwebhookconfiguration', configurationName]);
+  const pair = await Pair.start(here, [{ name: 'context-1', cluster: here.target(1) }], 'platform-sync');
+  try {
+    await refusesUnknownContext('demo', 'configmaps');
+    await make(here.source, 'configmaps', 'demo', 'elsewhere', {}, { [syncContexts]: 'context-1' });
+    await appears(here.target(1), 'configmaps', 'demo', 'elsewhere');
+    await appears(here.source, 'secrets', 'platform-sync', 'context-syncer-webhook-ca', ({ data }) => {
+      expect(data).toBeDefined();
+    });
+  } finally {
+    await pair.end();
+  }
 });
 
 async function inexact(place: ControlPlane, account: Account, since?: number): Promise<readonly string[]> {

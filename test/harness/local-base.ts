@@ -1,5 +1,5 @@
 import { mkdir, realpath, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import type { ControlPlane, Sandbox } from '../sandbox/sandbox.ts';
 import {
@@ -14,7 +14,7 @@ import {
 
 const controllerName = 'context-syncer-controller';
 const webhookName = 'context-syncer-webhook';
-/** Of the Secret that the settings of manifests/base name. */
+/** Of the Secret that the arguments of manifests/base name. */
 const contextsSecret = 'context-syncer-contexts';
 /** The log says which it has become. */
 const anyPort = '127.0.0.1:0';
@@ -25,6 +25,10 @@ export interface LocalBaseOptions {
   readonly folder: string;
   /** Of 127.0.0.1, where the webhook is to listen. */
   readonly webhookPort: number;
+  /** A folder of `manifests/` instead of the base. */
+  readonly from?: string;
+  /** Where it is deployed to; that of the base when absent. */
+  readonly namespace?: string;
 }
 
 /**
@@ -45,15 +49,17 @@ export class LocalBase {
 
   /** Writes the overlay; applying it is left to the caller. */
   static async prepare(options: LocalBaseOptions): Promise<LocalBase> {
-    const overlay = join(await realpath(options.folder), 'local-base');
+    const { from = baseFolder } = options;
+    const overlay = join(await realpath(options.folder), `local-${basename(from)}`);
     await mkdir(overlay);
     await writeFile(
       join(overlay, 'kustomization.yaml'),
       stringify({
         apiVersion: 'kustomize.config.k8s.io/v1beta1',
         kind: 'Kustomization',
+        ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
         // kustomize takes no absolute paths.
-        resources: [relative(overlay, baseFolder)],
+        resources: [relative(overlay, from)],
         patches: [
           {
             target: { kind: 'ValidatingWebhookConfiguration' },
@@ -102,8 +108,8 @@ export class LocalBase {
   }
 
   async #kubeconfig(account: string): Promise<string> {
-    const { sandbox, folder } = this.#options;
-    const token = await sandbox.source.serviceAccountToken(ownNamespace, account);
+    const { sandbox, folder, namespace = ownNamespace } = this.#options;
+    const token = await sandbox.source.serviceAccountToken(namespace, account);
     const file = join(folder, `${account}.kubeconfig`);
     const text = sandbox.contextsKubeconfig([{ name: 'own', cluster: sandbox.source, user: { token } }]);
     await writeFile(file, text, { mode: 0o600 });
@@ -111,13 +117,17 @@ export class LocalBase {
   }
 }
 
-/** Writes the contexts kubeconfig into the Secret from which a controller with the settings of manifests/base takes it. */
-export async function setContextsSecret(place: ControlPlane, kubeconfig: string): Promise<void> {
+/** Writes the contexts kubeconfig into the Secret from which a controller with the arguments of manifests/base takes it. */
+export async function setContextsSecret(
+  place: ControlPlane,
+  kubeconfig: string,
+  namespace = ownNamespace,
+): Promise<void> {
   await place.kubectl(['apply', '-f', '-'], {
     stdin: JSON.stringify({
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: contextsSecret, namespace: ownNamespace },
+      metadata: { name: contextsSecret, namespace },
       stringData: { kubeconfig },
     }),
   });

@@ -3,13 +3,14 @@ import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments, stringify } from 'yaml';
-import { trustedJson } from '../sandbox/json.ts';
+import { property, trustedJson } from '../sandbox/json.ts';
 import type { ControlPlane } from '../sandbox/sandbox.ts';
 import { eventually } from './eventually.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'manifests');
 
-/** The folders of `manifests/` that `kubectl apply -k` takes. */
+/** The folders of `manifests/` that `kubectl apply -k` takes, and what it takes to apply others. */
+export const manifestsFolder = root;
 export const baseFolder = join(root, 'base');
 export const overlayNames: readonly string[] = readdirSync(join(root, 'overlays')).toSorted();
 export const overlayFolder = (name: string): string => join(root, 'overlays', name);
@@ -50,6 +51,7 @@ export interface ManifestObject {
 export interface Container {
   readonly name: string;
   readonly args: readonly string[];
+  readonly env: readonly { readonly name: string; readonly valueFrom: unknown }[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly securityContext: Readonly<Record<string, unknown>>;
 }
@@ -99,14 +101,18 @@ export function deploymentOf(objects: readonly ManifestObject[], name: string): 
 }
 
 /**
- * The arguments of a Deployment's container, with some of its flags given other values, by flag (`--listen`), since a
- * test has no pod. Throws for a flag that the container does not have: a test must not run what nobody deploys.
+ * The arguments of a Deployment's container, with variables replaced as a kubelet does, and some of its flags given other
+ * values, by flag (`--listen`), since a test has no pod. Throws for a flag that the container does not have: a test must
+ * not run what nobody deploys.
  */
 export function argumentsOf(
-  { spec }: Deployment,
+  { metadata, spec }: Deployment,
   values: Readonly<Record<string, string>>,
 ): readonly string[] {
-  const [{ args }] = spec.template.spec.containers;
+  const [{ args, env }] = spec.template.spec.containers;
+  const ownNamespaceVariables = env.filter(
+    ({ valueFrom }) => property(property(valueFrom, 'fieldRef'), 'fieldPath') === 'metadata.namespace',
+  );
   const flagged = (flag: string): number => args.findIndex((arg) => arg.startsWith(`${flag}=`));
   const absent = Object.keys(values).find((flag) => flagged(flag) < 0);
   if (absent !== undefined) {
@@ -115,7 +121,12 @@ export function argumentsOf(
   return args.map((arg) => {
     const [flag = ''] = arg.split('=', 1);
     const value = values[flag];
-    return value === undefined ? arg : `${flag}=${value}`;
+    return value === undefined
+      ? ownNamespaceVariables.reduce(
+          (text, { name }) => text.replaceAll(`$(${name})`, metadata.namespace ?? ''),
+          arg,
+        )
+      : `${flag}=${value}`;
   });
 }
 
@@ -134,13 +145,27 @@ export async function example(
   return text;
 }
 
-/** What the cert-manager overlay needs of cert-manager: that the API server knows its kinds. */
+/** What the cert-manager overlays need of cert-manager: that the API server knows its kinds. */
 export async function installCertManagerKinds(place: ControlPlane): Promise<void> {
-  const group = 'cert-manager.io';
-  const kinds = [
+  await installKinds(place, 'cert-manager.io', [
     { kind: 'Certificate', plural: 'certificates' },
     { kind: 'Issuer', plural: 'issuers' },
-  ];
+  ]);
+}
+
+/** The same for the monitoring overlay and the Prometheus Operator. */
+export async function installPrometheusKinds(place: ControlPlane): Promise<void> {
+  await installKinds(place, 'monitoring.coreos.com', [
+    { kind: 'ServiceMonitor', plural: 'servicemonitors' },
+    { kind: 'PrometheusRule', plural: 'prometheusrules' },
+  ]);
+}
+
+async function installKinds(
+  place: ControlPlane,
+  group: string,
+  kinds: readonly { readonly kind: string; readonly plural: string }[],
+): Promise<void> {
   await Promise.all(
     kinds.map(({ kind, plural }) =>
       place.request('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
@@ -163,7 +188,7 @@ export async function installCertManagerKinds(place: ControlPlane): Promise<void
       }),
     ),
   );
-  await eventually('the kinds of cert-manager are served', async () => {
+  await eventually(`the kinds of ${group} are served`, async () => {
     await Promise.all(kinds.map(({ plural }) => place.request('GET', `/apis/${group}/v1/${plural}`)));
   });
 }

@@ -10,22 +10,33 @@ import type { Stage } from './stage.ts';
 export class Pair {
   readonly #stage: Stage;
   readonly #base: LocalBase;
+  readonly #namespace: string | undefined;
   #controller: Program | undefined;
   #webhook: Program | undefined;
 
-  private constructor(stage: Stage, base: LocalBase) {
+  private constructor(stage: Stage, base: LocalBase, namespace: string | undefined) {
     this.#stage = stage;
     this.#base = base;
+    this.#namespace = namespace;
   }
 
-  /** Applies the base with these contexts, and starts both; resolves when both say that they are ready. */
-  static async start(stage: Stage, contexts: readonly ContextSpec[]): Promise<Pair> {
+  /**
+   * Applies the base with these contexts, to its namespace or another, and starts both; resolves when both say that they
+   * are ready.
+   */
+  static async start(stage: Stage, contexts: readonly ContextSpec[], namespace?: string): Promise<Pair> {
     const { sandbox, source } = stage;
     const folder = join(sandbox.folder, 'pair');
     await mkdir(folder);
-    const base = await LocalBase.prepare({ sandbox, folder, webhookPort: await freePort() });
+    const webhookPort = await freePort();
+    const base = await LocalBase.prepare({
+      sandbox,
+      folder,
+      webhookPort,
+      ...(namespace === undefined ? {} : { namespace }),
+    });
     await source.kubectl(['apply', '-k', base.overlay]);
-    const pair = new Pair(stage, base);
+    const pair = new Pair(stage, base, namespace);
     await pair.setContexts(contexts);
     await Promise.all([pair.startController(), pair.startWebhook()]);
     return pair;
@@ -41,7 +52,8 @@ export class Pair {
 
   /** Writes the contexts anew; the controller takes them over by itself. */
   async setContexts(contexts: readonly ContextSpec[]): Promise<void> {
-    await setContextsSecret(this.#stage.source, this.#stage.sandbox.contextsKubeconfig(contexts));
+    const { source, sandbox } = this.#stage;
+    await setContextsSecret(source, sandbox.contextsKubeconfig(contexts), this.#namespace);
   }
 
   /** @param more YAML with settings besides those of the base */

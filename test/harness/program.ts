@@ -22,9 +22,13 @@ export class Program {
   readonly #exit: Promise<Exit>;
   #output = '';
 
-  /** Starts `context-syncer ARGS` under the Node that runs the tests. */
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, [programFile, ...args], {
+  /** Starts `context-syncer ARGS`: under the Node that runs the tests, unless another command is given. */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    [command, ...first]: readonly [string, ...string[]] = [process.execPath, programFile],
+  ) {
+    this.#child = spawn(command, [...first, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...env },
     });

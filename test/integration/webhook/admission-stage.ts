@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { defaultCaSecretName } from '../../../certs/certificate-manager.ts';
 import type { CatalogContext } from '../../../shared/catalog/catalog.ts';
 import { catalogConfigMapName, catalogKey, formatCatalog } from '../../../shared/catalog/document.ts';
 import { isRecord } from '../../../shared/is-record.ts';
@@ -44,6 +45,9 @@ export class AdmissionStage {
         source.request('POST', '/api/v1/namespaces', { metadata: { name } }),
       ),
     );
+    await source.request('POST', '/api/v1/namespaces/context-syncer/secrets', {
+      metadata: { name: defaultCaSecretName },
+    });
     await source.request('POST', configurations, await stage.configuration());
     return stage;
   }

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { issueLeaf, type Leaf, makeAuthority } from '../../../certs/authority.ts';
 import { CertDir } from '../../../certs/cert-dir.ts';
+import { type IssuedCertificate, issueServingCertificate, makeCa } from '../../../certs/issue.ts';
 import { defaultRotationPolicy as policy } from '../../../certs/rotation-policy.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { type Logger, silentLogger } from '../../../shared/logger.ts';
@@ -15,9 +15,9 @@ const within = { timeout: 8_000, interval: 10 };
 // TLS refuses keys as short as those of other tests.
 const material = quickKeys(5, 2048);
 
-async function leaf(at = clock.now()): Promise<Leaf> {
-  const authority = await makeAuthority(policy, at, material);
-  return await issueLeaf({ authority, names: ['a.example'], policy, now: at }, material);
+async function leaf(at = clock.now()): Promise<IssuedCertificate> {
+  const ca = await makeCa(policy, at, material);
+  return await issueServingCertificate({ ca, names: ['a.example'], policy, now: at }, material);
 }
 
 /** A folder as a kubelet mounts it: the files are links into a hidden folder, whose link is swapped. */
@@ -133,7 +133,7 @@ test('a certificate that the server refuses is not taken to be in use', async ()
 
 test('an expired certificate is served and named as a problem', async () => {
   const mount = await Mount.create();
-  const { certPem, keyPem } = await leaf(clock.now() - policy.leafLifeMs);
+  const { certPem, keyPem } = await leaf(clock.now() - policy.servingLifeMs);
   await mount.swap(certPem, keyPem);
   const { dir, served } = follow(mount.folder);
   await expect.poll(() => served.length, within).toBe(1);

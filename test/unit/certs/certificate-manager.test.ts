@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { chainsTo } from '../../../certs/live-bundle.ts';
 import { ApiError, TransportError } from '../../../shared/kube/errors.ts';
 import type { FakeCall } from '../fakes/fake-api.ts';
 import { Cluster, type Replica } from './replicas.ts';
@@ -16,9 +17,9 @@ function cluster(count: number): Cluster {
 }
 
 const writes = ({ api }: Replica): FakeCall[] =>
-  api.calls.filter(({ verb }) => verb === 'create' || verb === 'patch');
+  api.calls.filter(({ verb }) => verb === 'create' || verb === 'update' || verb === 'patch');
 const signingOf = ({ stored }: Cluster): string =>
-  stored?.kind === 'usable' ? stored.authorities.signing.certPem : 'none';
+  stored?.kind === 'usable' ? stored.cas.signing.certPem : 'none';
 
 /** Lets wall time pass, and the regular look after it. */
 async function pass(world: Cluster, ms: number): Promise<void> {
@@ -27,14 +28,15 @@ async function pass(world: Cluster, ms: number): Promise<void> {
 }
 
 describe('a start', () => {
-  it('is ready with one authority, however many start at once', async () => {
+  it('is ready with one CA, however many start at once', async () => {
     const world = cluster(5);
     await world.clock.until(() => world.allReady, minute);
-    const issuers = new Set(world.replicas.map(({ leaf }) => leaf?.caBundle));
-    expect([...issuers]).toEqual([signingOf(world)]);
     expect(world.live).toEqual([signingOf(world), signingOf(world)]);
     expect(new Set(world.replicas.map(({ leaf }) => leaf?.certPem)).size).toBe(5);
     expect(world.replicas.every((replica) => replica.served.length === 1)).toBe(true);
+    expect(world.replicas.flatMap(({ api }) => api.calls).filter(({ verb }) => verb === 'create')).toEqual(
+      [],
+    );
   });
 
   it('says what it waits for while there is no webhook configuration, and is ready when it appears', async () => {
@@ -48,7 +50,7 @@ describe('a start', () => {
     await world.clock.until(() => world.allReady, minute);
   });
 
-  it('tells when leaf and authority expire', async () => {
+  it('tells when the certificate and its CA expire', async () => {
     const world = cluster(1);
     const begun = world.clock.now();
     await world.clock.until(() => world.allReady, minute);
@@ -58,7 +60,7 @@ describe('a start', () => {
     });
   });
 
-  it('issues again when the leaf could not be put to use', async () => {
+  it('issues again when the certificate could not be put to use', async () => {
     const world = cluster(0);
     const replica = world.start();
     let refusals = 2;
@@ -77,16 +79,23 @@ describe('healing', () => {
   it.each([
     ['a wiped caBundle', (world: Cluster) => world.putConfiguration()],
     ['a caBundle that is garbage', (world: Cluster) => world.putConfiguration('x', world.live[1])],
-    ['a deleted Secret', (world: Cluster) => world.dropSecret()],
-    ['a Secret that is garbage', (world: Cluster) => world.putSecret('{')],
     [
-      'a wiped caBundle and a deleted Secret',
+      'a Secret that was deleted and applied again',
       (world: Cluster) => {
         world.dropSecret();
+        world.applySecret();
+      },
+    ],
+    ['a Secret that was emptied', (world: Cluster) => world.putSecret('')],
+    ['a Secret that is garbage', (world: Cluster) => world.putSecret('{')],
+    [
+      'a wiped caBundle and an emptied Secret',
+      (world: Cluster) => {
+        world.putSecret('');
         world.putConfiguration();
       },
     ],
-  ])('%s heals within seconds, and the leaf in use goes on', async (_name, harm) => {
+  ])('%s heals within seconds, and the certificate in use goes on', async (_name, harm) => {
     const world = cluster(3);
     await world.clock.until(() => world.allReady, minute);
     await world.clock.advance(10 * minute);
@@ -95,14 +104,11 @@ describe('healing', () => {
     await world.clock.advance(5_000);
     expect(world.allReady).toBe(true);
     expect(world.replicas.every((replica) => world.verifies(replica))).toBe(true);
-    expect(world.stored).toMatchObject({ kind: 'usable', damaged: false });
-    for (const [index, replica] of world.replicas.entries()) {
-      // The old leaf serves until the new authority had time to be trusted.
-      const expected = replica.leaf === before[index] ? before[index]?.caBundle : signingOf(world);
-      expect(replica.leaf?.caBundle).toContain(expected);
-    }
+    expect(world.stored).toMatchObject({ kind: 'usable' });
+    // The old certificate serves until a new CA had time to be trusted.
+    expect(world.replicas.map(({ leaf }) => leaf)).toEqual(before);
     await world.clock.advance(6 * minute);
-    expect(world.replicas.every(({ leaf }) => leaf?.caBundle?.includes(signingOf(world)))).toBe(true);
+    expect(world.replicas.every(({ leaf }) => chainsTo(leaf?.certPem ?? '', [signingOf(world)]))).toBe(true);
   });
 
   it('a change that no watch told of is found by the hourly look', async () => {
@@ -116,7 +122,7 @@ describe('healing', () => {
     expect(world.live[0]).toBe(signingOf(world));
   });
 
-  it('goes on with the leaf in use while the API server is away, and renews it after', async () => {
+  it('goes on with the certificate in use while the API server is away, and renews it after', async () => {
     const world = cluster(1);
     await world.clock.until(() => world.allReady, minute);
     const [replica] = world.replicas;
@@ -129,7 +135,7 @@ describe('healing', () => {
     expect(replica?.served).toHaveLength(2);
   });
 
-  it('renews the leaf though the webhook configuration may not be read any more', async () => {
+  it('renews the certificate though the webhook configuration may not be read any more', async () => {
     const world = cluster(1);
     await world.clock.until(() => world.allReady, minute);
     const [replica] = world.replicas;
@@ -162,6 +168,52 @@ describe('healing', () => {
   });
 });
 
+describe('a replica whose clock is wrong', () => {
+  it.each([-400, -20, 20, 400])('by %i days removes no CA, serves, and says by how much', async (days) => {
+    const world = cluster(2);
+    await world.clock.until(() => world.allReady, minute);
+    await world.clock.advance(10 * minute);
+    const before = [world.stored, world.live];
+    const wrong = world.start(days * day);
+    await world.clock.until(() => world.allReady, minute);
+    await world.clock.advance(2 * hour);
+    expect([world.stored, world.live]).toEqual(before);
+    expect(world.isCurrent(wrong) && world.verifies(wrong)).toBe(true);
+    expect(wrong.manager.upkeep().clockOffsetMs).toBe(days * day);
+    expect(wrong.logged.at(-1)?.message).toBe(
+      "this clock and the API server's disagree: no CA is replaced or removed",
+    );
+  });
+
+  it('still puts back a wiped caBundle', async () => {
+    const world = cluster(0);
+    world.start(400 * day);
+    await world.clock.until(() => world.allReady, minute);
+    const before = world.live;
+    world.putConfiguration();
+    await world.clock.advance(1_000);
+    expect(world.live).toEqual(before);
+  });
+});
+
+describe('a Secret that does not exist', () => {
+  it('is not created; the certificate in use goes on, and a new replica says what to do', async () => {
+    const world = cluster(1);
+    await world.clock.until(() => world.allReady, minute);
+    world.dropSecret();
+    const late = world.start();
+    await world.clock.advance(hour);
+    expect(world.stored).toBeUndefined();
+    expect(world.replicas.map(({ manager }) => manager.problem())).toEqual([
+      undefined,
+      'the CA Secret does not exist',
+    ]);
+    expect(late.logged.at(-1)?.fields?.['advice']).toContain('apply the manifests again');
+    world.applySecret();
+    await world.clock.until(() => world.allReady, minute);
+  });
+});
+
 describe('costs', () => {
   it('at rest are two reads an hour', async () => {
     const world = cluster(1);
@@ -175,25 +227,32 @@ describe('costs', () => {
     expect(replica?.manager.problem()).toBeUndefined();
   });
 
-  it('stay small when somebody undoes every write', async () => {
+  it('stay bounded when somebody undoes every write, and the bundle is put back within 250 ms each time', async () => {
     const world = cluster(1);
     await world.clock.until(() => world.allReady, minute);
     const [replica] = world.replicas;
     if (replica === undefined) throw new Error('no replica');
     replica.reconnect((call) => {
-      if (call.verb === 'patch') setImmediate(() => world.putConfiguration());
+      if (call.verb === 'patch') world.clock.schedule(1, () => world.putConfiguration());
       return undefined;
     });
     world.putConfiguration();
-    await world.clock.advance(hour);
-    expect(writes(replica).length).toBeLessThan(250);
+    await world.clock.advance(10 * minute);
+    const inTenMinutes = writes(replica).length;
+    expect(inTenMinutes).toBeGreaterThan(1_000);
+    expect(inTenMinutes).toBeLessThan(30 + 4 * 600 + 1);
+    expect(replica.manager.upkeep().caBundleWrites).toBeGreaterThan(1_000);
+    expect(replica.logged.map(({ message }) => message)).toContain(
+      'something else keeps changing the caBundle, it is put back every time',
+    );
+    expect(replica.logged.length).toBeLessThan(50);
   });
 
   it('stay small when every call fails', async () => {
     const world = cluster(0);
     const replica = world.start(0, () => ({ before: new TransportError('Timeout', true, '') }));
     await world.clock.advance(hour);
-    expect(replica.api.calls.filter(({ verb }) => verb === 'get').length).toBeLessThan(130);
+    expect(replica.api.calls.filter(({ verb }) => verb === 'get').length).toBeLessThan(600);
     replica.reconnect();
     await world.clock.until(() => world.allReady, 2 * minute);
   });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import { connect } from 'node:tls';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type Authority, issueLeaf, makeAuthority } from '../../../certs/authority.ts';
+import { type Ca, issueServingCertificate, makeCa } from '../../../certs/issue.ts';
 import { defaultRotationPolicy as policy } from '../../../certs/rotation-policy.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { quickKeys } from './quick-keys.ts';
@@ -11,19 +11,16 @@ import { quickKeys } from './quick-keys.ts';
 const material = quickKeys(5, 2048);
 const now = systemClock().now();
 const names = ['hook.context-syncer.svc', '127.0.0.1', '::1'];
-let old: Authority;
-let next: Authority;
+let old: Ca;
+let next: Ca;
 
 beforeAll(async () => {
-  [old, next] = await Promise.all([
-    makeAuthority(policy, now, material),
-    makeAuthority(policy, now, material),
-  ]);
+  [old, next] = await Promise.all([makeCa(policy, now, material), makeCa(policy, now, material)]);
 });
 
-/** A TLS server with a leaf of this authority. */
-async function serve(authority: Authority): Promise<{ server: Server; port: number }> {
-  const leaf = await issueLeaf({ authority, names, policy, now }, material);
+/** A TLS server with a certificate of this CA. */
+async function serve(ca: Ca): Promise<{ server: Server; port: number }> {
+  const leaf = await issueServingCertificate({ ca, names, policy, now }, material);
   const server = createServer({ cert: leaf.certPem, key: leaf.keyPem });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -48,26 +45,29 @@ async function handshake(port: number, ca: string, servername = names[0]): Promi
   }
 }
 
-test('while both authorities are in the bundle, leaves of either are trusted, in any order', async () => {
+test('while both CAs are in the bundle, certificates of either are trusted, in any order', async () => {
   const servers = [await serve(old), await serve(next)];
   for (const bundle of [old.certPem + next.certPem, next.certPem + old.certPem]) {
     for (const { port } of servers) expect(await handshake(port, bundle)).toBe('trusted');
   }
 });
 
-test('a leaf of the other authority is refused, and so is a name that it does not carry', async () => {
+test('a certificate of another CA is refused, and so is a name that it does not carry', async () => {
   const { port } = await serve(next);
   expect(await handshake(port, old.certPem)).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
   expect(await handshake(port, next.certPem, 'other.example')).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
 });
 
-test('the leaf of a running server is swapped without a refused handshake', async () => {
+test('the certificate of a running server is swapped without a refused handshake', async () => {
   const { server, port } = await serve(old);
   const both = old.certPem + next.certPem;
   const results: string[] = [];
   for (let round = 0; round < 8; round += 1) {
     const authority = round % 2 === 0 ? next : old;
-    const { certPem, keyPem } = await issueLeaf({ authority, names, policy, now }, material);
+    const { certPem, keyPem } = await issueServingCertificate(
+      { ca: authority, names, policy, now },
+      material,
+    );
     const before = handshake(port, both);
     server.setSecureContext({ cert: certPem, key: keyPem });
     results.push(await before, await handshake(port, both), await handshake(port, authority.certPem));

@@ -1,21 +1,22 @@
 import { expect, test } from 'vitest';
-import { makeAuthority } from '../../../certs/authority.ts';
 import { CaBundle, type WebhookConfiguration } from '../../../certs/ca-bundle.ts';
 import { CaStore } from '../../../certs/ca-store.ts';
+import { makeCa } from '../../../certs/issue.ts';
 import { defaultRotationPolicy as policy } from '../../../certs/rotation-policy.ts';
+import type { PayloadObject } from '../../../shared/kube/object.ts';
 import { secrets, validatingWebhookConfigurations } from '../../../shared/kube/resource.ts';
 import { FakeApi } from '../fakes/fake-api.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { quickKeys } from './quick-keys.ts';
 
-const api = new FakeApi(new ManualClock());
+const clock = new ManualClock();
+const api = new FakeApi(clock);
 const { signal } = new AbortController();
 const material = quickKeys();
 
 const content = async () => ({
-  signing: { ...(await makeAuthority(policy, Date.UTC(2026, 0, 1), material)), publishedAt: undefined },
+  signing: await makeCa(policy, Date.UTC(2026, 0, 1), material),
   next: undefined,
-  retired: [],
 });
 
 test('a caBundle is not written over a configuration that changed since it was read', async () => {
@@ -35,19 +36,32 @@ test('a caBundle is not written over a configuration that changed since it was r
   expect(await bundle.write(read, 'PEM', signal)).toBe('lost');
 });
 
-test('of two that create, change, or change what was deleted, one wins and the other is told', async () => {
+test('of two that change the Secret, or change one that was deleted, one wins and the other is told', async () => {
   const store = new CaStore({ client: api, namespace: 'ns', name: 'ca' });
-  const absent = await store.read(signal);
+  const times: number[] = [];
+  const read = () => store.read(signal, (time) => times.push(time));
+  const present = async () => {
+    const stored = await read();
+    if (stored.kind === 'absent') throw new Error('it was put there');
+    return stored;
+  };
+  expect(await read()).toEqual({ kind: 'absent' });
+  const shipped = { metadata: { namespace: 'ns', name: 'ca', labels: { kept: 'yes' } }, type: 'Opaque' };
+  api.put<PayloadObject>(secrets, { ...shipped, data: { other: 'entry' } });
+  const empty = await present();
+  expect(empty).toMatchObject({ kind: 'unusable', why: 'empty' });
   const first = await content();
-  expect(await store.write(absent, first, signal)).toBe('written');
-  expect(await store.write(absent, await content(), signal)).toBe('lost');
-  const read = await store.read(signal);
-  expect(read).toMatchObject({ kind: 'usable', authorities: first });
+  expect(await store.write(empty.secret, first, signal)).toBe('written');
+  expect(await store.write(empty.secret, await content(), signal)).toBe('lost');
+  const filled = await present();
+  expect(filled).toMatchObject({ kind: 'usable', cas: first });
   const second = await content();
-  expect(await store.write(read, second, signal)).toBe('written');
-  expect(await store.write(read, first, signal)).toBe('lost');
-  expect(await store.read(signal)).toMatchObject({ authorities: second });
+  expect(await store.write(filled.secret, second, signal)).toBe('written');
+  expect(await store.write(filled.secret, first, signal)).toBe('lost');
+  expect(await read()).toMatchObject({ cas: second });
+  expect(api.peek(secrets, 'ns', 'ca')).toMatchObject({ ...shipped, data: { other: 'entry' } });
   api.drop(secrets, 'ns', 'ca');
-  expect(await store.write(read, first, signal)).toBe('lost');
-  expect(await store.read(signal)).toEqual({ kind: 'absent' });
+  expect(await store.write(filled.secret, first, signal)).toBe('lost');
+  expect(await read()).toEqual({ kind: 'absent' });
+  expect(times).toEqual(times.map(() => clock.now()));
 });

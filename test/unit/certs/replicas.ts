@@ -1,5 +1,5 @@
-import { type ParsedAuthorities, parseAuthorities } from '../../../certs/authorities-document.ts';
 import type { WebhookConfiguration } from '../../../certs/ca-bundle.ts';
+import { type ParsedCas, parseCas } from '../../../certs/ca-document.ts';
 import { isCurrent, parseCertificate } from '../../../certs/certificate.ts';
 import { CertificateManager } from '../../../certs/certificate-manager.ts';
 import { chainsTo } from '../../../certs/live-bundle.ts';
@@ -8,7 +8,7 @@ import type { Clock } from '../../../shared/clock.ts';
 import { TransportError } from '../../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../../shared/kube/object.ts';
 import { secrets, validatingWebhookConfigurations } from '../../../shared/kube/resource.ts';
-import { silentLogger } from '../../../shared/logger.ts';
+import { type LogFields, type Logger, silentLogger } from '../../../shared/logger.ts';
 import { FakeApi, type FakeCall, type FakeFault } from '../fakes/fake-api.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { quickKeys } from './quick-keys.ts';
@@ -18,11 +18,13 @@ const secretName = 'context-syncer-webhook-ca';
 const configurationName = 'context-syncer';
 const keys = quickKeys();
 
-/** One process: its connection, its clock, and the leaf that it serves with. */
+/** One process: its connection, its clock, and its serving certificates. */
 export class Replica {
   readonly api: FakeApi;
   readonly manager: CertificateManager;
   readonly served: ServingCertificate[] = [];
+  /** Lines of the log at info and above. */
+  readonly logged: { readonly message: string; readonly fields: LogFields | undefined }[] = [];
   /** It was ready at least once, so that API servers call it. */
   seenReady = false;
   onLeaf: (certificate: ServingCertificate) => void = () => undefined;
@@ -31,6 +33,10 @@ export class Replica {
 
   constructor(api: FakeApi, clock: Clock) {
     this.api = api;
+    const log = (message: string, fields?: LogFields): void => {
+      this.logged.push({ message, fields });
+    };
+    const logger: Logger = { ...silentLogger, info: log, warn: log, error: log, with: () => logger };
     this.manager = new CertificateManager({
       client: api,
       namespace,
@@ -39,7 +45,7 @@ export class Replica {
       material: keys,
       clock,
       random: () => 0.5,
-      logger: silentLogger,
+      logger,
       onLeaf: (certificate) => {
         this.onLeaf(certificate);
         this.served.push(certificate);
@@ -76,8 +82,10 @@ export class Cluster {
 
   constructor() {
     this.putConfiguration();
+    this.applySecret();
   }
 
+  /** A replica whose clock differs from the cluster's. */
   start(skewMs = 0, fault?: (call: FakeCall) => FakeFault | undefined): Replica {
     const { clock } = this;
     const skewed: Clock = {
@@ -109,11 +117,11 @@ export class Cluster {
     );
   }
 
-  get stored(): ParsedAuthorities | undefined {
+  get stored(): ParsedCas | undefined {
     const secret = this.api.peek<PayloadObject>(secrets, namespace, secretName);
     return secret === undefined
       ? undefined
-      : parseAuthorities(Buffer.from(secret.data?.['authorities.json'] ?? '', 'base64').toString());
+      : parseCas(Buffer.from(secret.data?.['authorities.json'] ?? '', 'base64').toString());
   }
 
   putConfiguration(...bundles: readonly [string?, string?]): void {
@@ -130,6 +138,13 @@ export class Cluster {
     this.api.drop(validatingWebhookConfigurations, undefined, configurationName);
   }
 
+  /** Applies the manifests: an empty Secret, unless there is one. */
+  applySecret(): void {
+    if (this.api.peek(secrets, namespace, secretName) === undefined) {
+      this.api.put<PayloadObject>(secrets, { metadata: { namespace, name: secretName }, type: 'Opaque' });
+    }
+  }
+
   putSecret(text: string): void {
     const data = { 'authorities.json': Buffer.from(text).toString('base64') };
     this.api.put<PayloadObject>(secrets, { metadata: { namespace, name: secretName }, type: 'Opaque', data });
@@ -139,12 +154,12 @@ export class Cluster {
     this.api.drop(secrets, namespace, secretName);
   }
 
-  /** Whether API servers can verify the replica: it serves a leaf of this time that chains to the live bundle. */
+  /** Whether API servers can verify the replica: its serving certificate chains to the live bundle. */
   verifies({ leaf }: Replica): boolean {
     return leaf !== undefined && chainsTo(leaf.certPem, this.live);
   }
 
-  /** Whether the replica's leaf is valid now, by the cluster's own clock. */
+  /** Whether the replica's serving certificate is valid now, by the cluster's clock. */
   isCurrent({ leaf }: Replica): boolean {
     const certificate = leaf === undefined ? undefined : parseCertificate(leaf.certPem);
     return certificate !== undefined && isCurrent(certificate, this.clock.now());

@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Authorities } from '../../../certs/authorities.ts';
-import { type Authority, issueLeaf, makeAuthority } from '../../../certs/authority.ts';
+import type { SharedCas } from '../../../certs/ca-document.ts';
 import { parseCertificate } from '../../../certs/certificate.ts';
+import { mayServe, whyIssue } from '../../../certs/certificate-keeper.ts';
+import { type Ca, issueServingCertificate, makeCa } from '../../../certs/issue.ts';
 import { bundleText, type LiveBundle } from '../../../certs/live-bundle.ts';
 import { nextStep, type RotationStep, type RotationView } from '../../../certs/rotation.ts';
-import { contentAfter, needsAuthority } from '../../../certs/rotation-content.ts';
-import { mayServe, whyNewLeaf } from '../../../certs/rotation-leaf.ts';
 import { defaultRotationPolicy as policy } from '../../../certs/rotation-policy.ts';
+import { TrustedSince } from '../../../certs/trusted-since.ts';
+import { ManualClock } from '../fakes/manual-clock.ts';
 import { quickKeys } from './quick-keys.ts';
 
 const material = quickKeys();
@@ -19,32 +20,42 @@ const due = start - hour + (365 * day + hour) * (2 / 3);
 
 /** The Secret and the configuration of one cluster, and one replica that takes its steps. */
 class World {
-  stored: RotationView['stored'] = { kind: 'absent' };
+  stored: RotationView['stored'] = { kind: 'unusable', why: 'empty' };
   live: LiveBundle | undefined = ['', ''];
   inUse: string | undefined;
-  now = start;
+  clockAgrees = true;
+  readonly clock = new ManualClock(start);
+  readonly trusted = new TrustedSince(this.clock);
+
+  get now(): number {
+    return this.clock.now();
+  }
 
   view(): RotationView {
-    return { stored: this.stored, live: this.live, inUse: this.inUse, policy, now: this.now };
+    this.trusted.saw(this.live);
+    const { stored, live, inUse, now, clockAgrees } = this;
+    const trustedForMs = (certPem: string) => this.trusted.forMs(certPem);
+    return { stored, live, trustedForMs, inUse, policy, now, clockAgrees };
   }
 
-  get content(): Authorities {
+  get cas(): SharedCas {
     if (this.stored.kind !== 'usable') throw new Error('the Secret is not usable');
-    return this.stored.authorities;
+    return this.stored.cas;
   }
 
-  set content(authorities: Authorities) {
-    this.stored = { kind: 'usable', authorities, damaged: false };
+  set cas(cas: SharedCas) {
+    this.stored = { kind: 'usable', cas };
+  }
+
+  /** Goes to a time, milliseconds since the epoch, without a look in between. */
+  async goTo(time: number): Promise<void> {
+    await this.clock.advance(time - this.now);
   }
 
   async take(): Promise<RotationStep> {
-    const view = this.view();
-    const step = nextStep(view);
+    const step = nextStep(this.view());
     if (step.kind === 'publish') this.live = this.live?.map(() => step.caBundle);
-    if (step.kind === 'secret') {
-      const made = needsAuthority(step.step) ? await makeAuthority(policy, this.now, material) : undefined;
-      this.content = contentAfter(step.step, view, made);
-    }
+    if ('content' in step) this.cas = await step.content(() => makeCa(policy, this.now, material));
     return step;
   }
 
@@ -53,229 +64,229 @@ class World {
     const steps: string[] = [];
     for (;;) {
       const step = await this.take();
-      if (step.kind === 'rest') return steps;
-      steps.push(step.kind === 'secret' ? step.step : step.kind);
+      if (step.kind === 'rest' || step.kind === 'blocked') return steps;
+      steps.push(step.kind);
       if (steps.length > 20) throw new Error(`does not settle: ${steps.join(', ')}`);
     }
   }
+
+  static async settled(): Promise<World> {
+    const world = new World();
+    await world.settle();
+    return world;
+  }
 }
 
-const pem = (...authorities: readonly { readonly certPem: string }[]): string =>
-  bundleText(authorities.flatMap(({ certPem }) => parseCertificate(certPem) ?? []));
+const pem = (...cas: readonly (Ca | undefined)[]): string =>
+  bundleText(cas.flatMap((ca) => parseCertificate(ca?.certPem ?? '') ?? []));
 
-let stranger: Authority;
+let stranger: Ca;
 beforeAll(async () => {
-  stranger = await makeAuthority(policy, start, material);
+  stranger = await makeCa(policy, start, material);
 });
 
 describe('the phases', () => {
-  it('begin with one authority, published and recorded', async () => {
+  it('begin with one CA, which is published', async () => {
     const world = new World();
-    expect(await world.settle()).toEqual(['create', 'publish', 'record']);
-    expect(world.live).toEqual([pem(world.content.signing), pem(world.content.signing)]);
-    expect(world.content).toMatchObject({ signing: { publishedAt: start }, next: undefined, retired: [] });
-    expect(nextStep(world.view())).toEqual({ kind: 'rest', wakeAt: due });
+    expect(await world.settle()).toEqual(['create', 'publish']);
+    expect(world.live).toEqual([pem(world.cas.signing), pem(world.cas.signing)]);
+    expect(world.cas.next).toBeUndefined();
+    expect(nextStep(world.view())).toEqual({ kind: 'rest', forMs: due - start });
   });
 
-  it('go through introduction, waiting, signing, and retirement when the last old leaf has expired', async () => {
-    const world = new World();
-    await world.settle();
-    const old = world.content.signing;
-    world.now = due - 1;
+  it('go through introduction, waiting and signing, and end when the old CA has expired', async () => {
+    const world = await World.settled();
+    const old = world.cas.signing;
+    await world.goTo(due - 1);
     expect(await world.settle()).toEqual([]);
-    world.now = due;
-    expect(await world.settle()).toEqual(['introduce', 'publish', 'record']);
-    const { next } = world.content;
-    expect(world.content.signing).toEqual(old);
-    expect(world.live?.[1]).toBe(pem(old, next ?? old));
-    world.now += 5 * minute - 1;
+    await world.goTo(due);
+    expect(await world.settle()).toEqual(['introduce', 'publish']);
+    const { next } = world.cas;
+    expect(world.cas.signing).toEqual(old);
+    expect(world.live?.[1]).toBe(pem(old, next));
+    expect(nextStep(world.view())).toEqual({ kind: 'rest', forMs: 5 * minute });
+    await world.clock.advance(5 * minute - 1);
     expect(await world.settle()).toEqual([]);
-    world.now += 1;
+    await world.clock.advance(1);
     expect(await world.settle()).toEqual(['sign']);
-    expect(world.content.signing).toEqual(next);
-    expect(JSON.stringify(world.content)).not.toContain(JSON.stringify(old.keyPem));
-    const signed = world.now;
-    world.now = signed + 30 * day + hour - 1;
+    expect(world.cas).toEqual({ signing: next, next: undefined });
+    await world.goTo(start + 365 * day + hour);
     expect(await world.settle()).toEqual([]);
-    expect(world.live?.[0]).toBe(pem(old, world.content.signing));
-    world.now += 1;
-    expect(await world.settle()).toEqual(['retire', 'publish']);
-    expect(world.live).toEqual([pem(world.content.signing), pem(world.content.signing)]);
-    world.now += 5 * minute;
-    expect(await world.settle()).toEqual(['forget']);
-    expect(world.content.retired).toEqual([]);
+    expect(world.live?.[0]).toBe(pem(old, next));
+    await world.clock.advance(1);
+    expect(await world.settle()).toEqual(['publish']);
+    expect(world.live).toEqual([pem(next), pem(next)]);
   });
 
   it('do not go on to signing while the bundle cannot be read back', async () => {
-    const world = new World();
-    await world.settle();
+    const world = await World.settled();
     world.live = undefined;
-    world.now = due;
+    await world.goTo(due);
     expect(await world.settle()).toEqual(['introduce']);
-    world.now += day;
+    await world.clock.advance(day);
     expect(await world.settle()).toEqual([]);
     world.live = [''];
-    expect(await world.settle()).toEqual(['publish', 'record']);
+    expect(await world.settle()).toEqual(['publish']);
   });
 
-  it('heal one webhook that was wiped, before anything else', async () => {
-    const world = new World();
-    await world.settle();
-    world.now = due;
+  it('heal one webhook that was wiped, and count the waiting anew', async () => {
+    const world = await World.settled();
+    await world.goTo(due);
     await world.settle();
     world.live = [world.live?.[0] ?? '', ''];
-    world.now += hour;
-    expect(await world.settle()).toEqual(['publish', 'sign']);
-  });
-
-  it('count the waiting anew when a clock was years ahead', async () => {
-    const world = new World();
-    await world.settle();
-    world.now = due;
-    await world.settle();
-    const { next } = world.content;
-    if (next === undefined) throw new Error('not introduced');
-    world.content = { ...world.content, next: { ...next, publishedAt: due + 700 * day } };
-    expect(await world.settle()).toEqual(['record']);
-    expect(world.content.next?.publishedAt).toBe(due);
+    await world.clock.advance(hour);
+    expect(await world.settle()).toEqual(['publish']);
+    await world.clock.advance(5 * minute);
+    expect(await world.settle()).toEqual(['sign']);
   });
 });
 
 describe('what went wrong', () => {
-  it('an expired authority is replaced at once, and stays trusted', async () => {
-    const world = new World();
-    await world.settle();
-    const old = world.content.signing;
-    world.now = start + 400 * day;
-    expect(await world.settle()).toEqual(['replace', 'publish', 'record']);
-    expect(world.live?.[0]).toBe(pem(old, world.content.signing));
+  it('an expired CA is replaced at once', async () => {
+    const world = await World.settled();
+    const old = world.cas.signing;
+    await world.goTo(start + 365 * day);
+    expect(await world.settle()).toEqual(['create', 'publish']);
+    expect(world.live?.[0]).toBe(pem(old, world.cas.signing));
   });
 
-  it('an authority that was introduced takes over from an expired one', async () => {
-    const world = new World();
+  it('a CA that was introduced takes over from an expired one', async () => {
+    const world = await World.settled();
+    await world.goTo(due);
     await world.settle();
-    world.now = due;
-    await world.settle();
-    const { next } = world.content;
-    world.now = start + 365 * day;
-    expect(await world.settle()).toEqual(['sign']);
-    expect(world.content.signing).toEqual(next);
+    const { next } = world.cas;
+    world.live = ['', ''];
+    await world.goTo(start + 365 * day);
+    expect((await world.settle())[0]).toBe('sign');
+    expect(world.cas.signing).toEqual(next);
   });
 
-  it('an authority of a time to come is replaced', async () => {
-    const world = new World();
-    await world.settle();
-    world.now = start - 2 * day;
-    expect((await world.settle())[0]).toBe('replace');
-    expect(parseCertificate(world.content.signing.certPem)?.notBefore).toBe(start - 2 * day - hour);
+  it('a CA whose validity starts in the future is replaced', async () => {
+    const world = await World.settled();
+    world.clock.jump(-2 * day);
+    expect((await world.settle())[0]).toBe('create');
+    expect(parseCertificate(world.cas.signing.certPem)?.notBefore).toBe(start - 2 * day - hour);
   });
 
-  it.each([{ kind: 'absent' } as const, { kind: 'unusable', why: 'not JSON' } as const])(
-    'a Secret that is $kind begins anew, and what was trusted stays so for the life of a leaf',
-    async (stored) => {
-      const world = new World();
-      await world.settle();
-      const old = world.content.signing;
-      world.stored = stored;
-      expect((await world.settle()).slice(1)).toEqual(['publish', 'record']);
-      expect(world.live?.[0]).toBe(pem(old, world.content.signing));
-      expect(world.content.retired).toMatchObject([{ until: start + 30 * day + hour }]);
+  it.each(['empty', 'not JSON'])(
+    'a Secret that is %s begins anew, and what was trusted stays so',
+    async (why) => {
+      const world = await World.settled();
+      const old = world.cas.signing;
+      world.stored = { kind: 'unusable', why };
+      expect(await world.settle()).toEqual(['create', 'publish']);
+      expect(world.live?.[0]).toBe(pem(old, world.cas.signing));
     },
   );
 
-  it('damaged parts are written anew', async () => {
-    const world = new World();
-    await world.settle();
-    world.stored = { kind: 'usable', authorities: world.content, damaged: true };
-    expect(await world.settle()).toEqual(['repair']);
-  });
-
-  it('what others put into the bundle is kept until a leaf of it must have expired', async () => {
-    const world = new World();
-    await world.settle();
+  it('what others put into the bundle is kept until it has expired', async () => {
+    const world = await World.settled();
     world.live = [`${world.live?.[0] ?? ''}${stranger.certPem}`, ''];
-    expect(await world.settle()).toEqual(['adopt', 'publish']);
-    expect(world.live[0]).toBe(pem(stranger, world.content.signing));
-    world.now += 30 * day + hour;
-    expect(await world.settle()).toEqual(['retire', 'publish']);
-    expect(world.live[0]).toBe(pem(world.content.signing));
+    expect(await world.settle()).toEqual(['publish']);
+    expect(world.live[1]).toBe(pem(stranger, world.cas.signing));
+    world.cas = { signing: await makeCa(policy, start + 300 * day, material), next: undefined };
+    await world.goTo(start + 365 * day + hour + 1);
+    expect(await world.settle()).toEqual(['publish']);
+    expect(world.live[1]).toBe(pem(world.cas.signing));
   });
 
   it('garbage in the bundle goes', async () => {
-    const world = new World();
-    await world.settle();
+    const world = await World.settled();
     const good = world.live?.[0] ?? '';
     world.live = ['not PEM', `${good}\n# a remark`];
     expect(await world.settle()).toEqual(['publish']);
     expect(world.live).toEqual([good, good]);
   });
 
-  it('the authority of the own leaf is put back, though Secret and bundle lost it', async () => {
-    const world = new World();
-    await world.settle();
+  it('the CA of the own certificate is put back, though Secret and bundle lost it', async () => {
+    const world = await World.settled();
     world.inUse = stranger.certPem;
-    expect(await world.settle()).toEqual(['publish', 'adopt']);
-    expect(world.live?.[0]).toBe(pem(stranger, world.content.signing));
+    expect(await world.settle()).toEqual(['publish']);
+    expect(world.live?.[0]).toBe(pem(stranger, world.cas.signing));
   });
 
-  it('a Secret of a later version is left alone', () => {
+  it.each(['absent', 'later-version'] as const)('a Secret that is %s is left to a person', (kind) => {
     const world = new World();
-    world.stored = { kind: 'foreign-version' };
-    expect(nextStep(world.view())).toEqual({ kind: 'foreign-version' });
+    world.stored = { kind };
+    expect(nextStep(world.view())).toMatchObject({ kind: 'blocked' });
   });
 
-  it('the bundle does not grow without end', async () => {
-    const world = new World();
-    const many = await Promise.all(Array.from({ length: 40 }, () => makeAuthority(policy, start, material)));
+  it('the bundle does not grow without end, and never at the cost of a CA in use', async () => {
+    const world = await World.settled();
+    const many = await Promise.all(Array.from({ length: 40 }, () => makeCa(policy, start + day, material)));
+    world.inUse = stranger.certPem;
     world.live = [pem(...many)];
     await world.settle();
-    expect(world.content.retired).toHaveLength(16);
-    for (let year = 0; year < 24; year += 1) {
-      world.now += (year % 2 === 0 ? 800 : -790) * day;
-      await world.settle();
-      expect(world.content.retired.length).toBeLessThanOrEqual(16);
-    }
+    const [text = ''] = world.live;
+    expect(text.match(/BEGIN/g)).toHaveLength(16);
+    expect(text).toContain(pem(world.cas.signing));
+    expect(text).toContain(pem(stranger));
   });
 });
 
-describe('the leaf', () => {
+describe('while the clocks disagree', () => {
+  it('no CA is replaced, introduced or removed, whatever seems to have expired', async () => {
+    const world = await World.settled();
+    const before = world.cas;
+    world.live = world.live?.map((text) => text + stranger.certPem);
+    await world.settle();
+    world.clockAgrees = false;
+    for (const days of [250, 400, -1000]) {
+      world.clock.jump(days * day);
+      expect(await world.settle()).toEqual([]);
+    }
+    expect(world.cas).toEqual(before);
+    expect(world.live?.[0]).toContain(pem(stranger));
+  });
+
+  it('a wiped bundle is put back, and an empty Secret is filled', async () => {
+    const world = await World.settled();
+    const [text] = world.live ?? [];
+    world.clockAgrees = false;
+    world.clock.jump(400 * day);
+    world.live = ['', ''];
+    expect(await world.settle()).toEqual(['publish']);
+    expect(world.live[0]).toBe(text);
+    world.stored = { kind: 'unusable', why: 'empty' };
+    expect(await world.settle()).toEqual(['create', 'publish']);
+  });
+});
+
+describe('the serving certificate', () => {
   const names = ['hook.ns.svc', '127.0.0.1'];
   const settled = async () => {
-    const world = new World();
-    await world.settle();
-    const { signing } = world.content;
-    const leaf = await issueLeaf({ authority: signing, names, policy, now: start }, material);
-    return { world, signing, leaf };
+    const { signing } = (await World.settled()).cas;
+    const issued = await issueServingCertificate({ ca: signing, names, policy, now: start }, material);
+    return { signing, issued };
   };
 
-  it('is renewed at two thirds of its life, and at once when names, authority or clock changed', async () => {
-    const { signing, leaf } = await settled();
-    const ask = (now: number, wanted = { signing, names }) => whyNewLeaf(leaf, wanted, policy, now);
+  it('is renewed at two thirds of its life, and at once when the CA or the clock changed', async () => {
+    const { signing, issued } = await settled();
+    const ask = (now: number, ca = signing) => whyIssue(issued, ca, policy, now);
     const renewal = start - hour + (30 * day + hour) * (2 / 3);
-    expect(whyNewLeaf(undefined, { signing, names }, policy, start)).toBe('first');
+    expect(whyIssue(undefined, signing, policy, start)).toBe('first');
     expect(ask(start)).toBeUndefined();
     expect(ask(renewal - 1)).toBeUndefined();
     expect(ask(renewal)).toBe('due');
     expect(ask(start + 30 * day)).toBe('not-valid-now');
     expect(ask(start - 2 * hour)).toBe('not-valid-now');
-    expect(ask(start, { signing, names: ['other'] })).toBe('names-changed');
-    expect(ask(start, { signing: { ...stranger, publishedAt: start }, names })).toBe('authority-changed');
+    expect(ask(start, stranger)).toBe('ca-changed');
   });
 
-  it('serves when its authority had time to be trusted, or when there is nothing better', async () => {
-    const { signing, leaf } = await settled();
-    const other = await issueLeaf({ authority: stranger, names, policy, now: start }, material);
+  it('serves when its CA had time to be trusted, or when there is nothing better', async () => {
+    const { signing, issued } = await settled();
+    const other = await issueServingCertificate({ ca: stranger, names, policy, now: start }, material);
     const both = [pem(signing, stranger)];
-    const view = { signing: { ...stranger, publishedAt: start }, live: both, policy, now: start };
-    expect(mayServe(other, undefined, view)).toBe(true);
-    expect(mayServe(other, leaf, view)).toBe(false);
-    expect(mayServe(other, leaf, { ...view, now: start + 5 * minute })).toBe(true);
-    expect(mayServe(other, leaf, { ...view, live: [pem(signing)], now: start + day })).toBe(false);
-    expect(mayServe(other, leaf, { ...view, live: [pem(stranger)] })).toBe(true);
-    expect(mayServe(other, leaf, { ...view, now: start + 30 * day })).toBe(true);
-    const renewed = await issueLeaf({ authority: signing, names, policy, now: start }, material);
-    const expired = { ...view, now: start + 30 * day };
-    expect(mayServe(other, leaf, { ...expired, live: [pem(signing)] })).toBe(false);
-    expect(mayServe(renewed, leaf, { ...view, signing: { ...signing, publishedAt: undefined } })).toBe(true);
+    const view = { signing: stranger, live: both, trustedForMs: 0, now: start };
+    expect(mayServe(other, undefined, view, policy)).toBe(true);
+    expect(mayServe(other, issued, view, policy)).toBe(false);
+    expect(mayServe(other, issued, { ...view, trustedForMs: 5 * minute }, policy)).toBe(true);
+    const missing = { ...view, live: [pem(signing)], trustedForMs: undefined };
+    expect(mayServe(other, issued, missing, policy)).toBe(false);
+    expect(mayServe(other, issued, { ...view, live: [pem(stranger)] }, policy)).toBe(true);
+    expect(mayServe(other, issued, { ...view, now: start + 30 * day }, policy)).toBe(true);
+    expect(mayServe(other, issued, { ...missing, now: start + 30 * day }, policy)).toBe(false);
+    const renewed = await issueServingCertificate({ ca: signing, names, policy, now: start }, material);
+    expect(mayServe(renewed, issued, { ...missing, signing }, policy)).toBe(true);
   });
 });

@@ -343,7 +343,9 @@ export class FakeApi implements KubeClient {
     else serve();
     await this.#wait(delay + (fault.answerDelayMs ?? 0), deadline, options.signal);
     if (outcome === undefined) throw new Error('the fake did not serve the call in time');
-    return outcome();
+    const result = outcome();
+    options.onServerTime?.(this.#clock.now());
+    return result;
   }
 
   async #wait(ms: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {

@@ -42,6 +42,15 @@ describe('what is sent', () => {
     expect(request.header('user-agent')).toEqual(['test/1']);
   });
 
+  test('the clock of the server is told with an answer that it accepted', async () => {
+    const times: number[] = [];
+    await sent((client) =>
+      client.get(configMaps, 'demo', 'omni', { onServerTime: (time) => times.push(time) }),
+    );
+    expect(times).toEqual([expect.any(Number)]);
+    expect((times[0] ?? 1) % 1000).toBe(0);
+  });
+
   test('get, metadata alone', async () => {
     const request = await sent((client) => client.get(configMaps, 'demo', 'omni', { shape: 'metadata' }));
     expect(request.header('accept')[0]).toContain('as=PartialObjectMetadata;');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { TokenBucket } from '../../../../shared/kube/event-recorder-bucket.ts';
 import { RecentMap } from '../../../../shared/kube/event-recorder-recent.ts';
+import { TokenBucket } from '../../../../shared/token-bucket.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
 it('a bucket never holds more than its burst, however long it rests', async () => {

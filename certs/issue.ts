@@ -4,40 +4,36 @@ import type { KeyMaterial } from './key-material.ts';
 import type { RotationPolicy } from './rotation-policy.ts';
 import { signCertificate } from './signing.ts';
 
-/** A certificate authority that can sign: its certificate and private key, PEM. */
-export interface Authority {
+/** A CA that can sign: its certificate and private key, PEM. */
+export interface Ca {
   readonly certPem: string;
   readonly keyPem: string;
 }
 
-/** A serving certificate, its key, and the authority that signed it, all PEM. */
-export interface Leaf {
+/** A serving certificate, its key, and the CA that signed it, all PEM. */
+export interface IssuedCertificate {
   readonly certPem: string;
   readonly keyPem: string;
-  readonly issuerPem: string;
-  /** What it was issued for, in the order given. */
+  readonly caPem: string;
+  /** The DNS names and IP addresses that it was issued for, in the order given. */
   readonly names: readonly string[];
 }
 
 /**
- * Makes a certificate authority that is valid from an hour ago for `policy.authorityLifeMs`. Its name is unique: two
- * authorities of one name, both trusted, break OpenSSL's clients.
+ * Makes a CA that is valid from an hour before `now` for `policy.caLifeMs`. Its name is unique: two trusted CAs of one
+ * name break OpenSSL clients.
  */
-export async function makeAuthority(
-  policy: RotationPolicy,
-  now: number,
-  material: KeyMaterial,
-): Promise<Authority> {
+export async function makeCa(policy: RotationPolicy, now: number, material: KeyMaterial): Promise<Ca> {
   const keyPem = await material.rsaKey();
   const unique = Buffer.from(material.random(8)).toString('hex');
   const certPem = signCertificate(
     {
       commonName: `context-syncer-webhook-ca-${unique}`,
       notBefore: now - policy.backdateMs,
-      notAfter: now + policy.authorityLifeMs,
+      notAfter: now + policy.caLifeMs,
       subjectKeyPem: keyPem,
       extensions: [
-        // It signs leaves and no further authorities.
+        // It signs serving certificates and no further CAs.
         { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
         { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
       ],
@@ -48,34 +44,31 @@ export async function makeAuthority(
 }
 
 /**
- * Issues a serving certificate for DNS names and IP addresses, valid from an hour before `now` for
- * `policy.leafLifeMs`, but never longer than its authority. Throws RangeError when no name is given or one cannot
- * stand in a certificate.
- *
- * @param now milliseconds since the epoch, taken before the authority was read from the API: whoever retires that
- * authority reckons with it
+ * Issues a serving certificate for DNS names and IP addresses, valid from an hour before `now` (milliseconds since the
+ * epoch) for `policy.servingLifeMs`, but never longer than its CA. Throws RangeError when no name is given or a name
+ * is neither a DNS name nor an IP address.
  */
-export async function issueLeaf(
+export async function issueServingCertificate(
   request: {
-    readonly authority: Authority;
+    readonly ca: Ca;
     readonly names: readonly string[];
     readonly policy: RotationPolicy;
     readonly now: number;
   },
   material: KeyMaterial,
-): Promise<Leaf> {
-  const { authority, names, policy, now } = request;
+): Promise<IssuedCertificate> {
+  const { ca, names, policy, now } = request;
   const altNames = alternativeNames(names);
   const keyPem = await material.rsaKey();
-  const end = parseCertificate(authority.certPem)?.notAfter ?? now;
+  const end = parseCertificate(ca.certPem)?.notAfter ?? now;
   const certPem = signCertificate(
     {
       // Clients look at the alternative names only; a DNS name can be longer than the 64 characters allowed here.
       commonName: 'context-syncer-webhook',
       notBefore: now - policy.backdateMs,
-      notAfter: Math.min(now + policy.leafLifeMs, end),
+      notAfter: Math.min(now + policy.servingLifeMs, end),
       subjectKeyPem: keyPem,
-      issuer: authority,
+      issuer: ca,
       extensions: [
         { name: 'basicConstraints', cA: false, critical: true },
         { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
@@ -85,7 +78,7 @@ export async function issueLeaf(
     },
     material,
   );
-  return { certPem, keyPem, issuerPem: authority.certPem, names };
+  return { certPem, keyPem, caPem: ca.certPem, names };
 }
 
 const dnsName = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/i;

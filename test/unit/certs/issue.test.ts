@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import forge from 'node-forge';
 import { describe, expect, it } from 'vitest';
-import { issueLeaf, makeAuthority } from '../../../certs/authority.ts';
 import { issuedBy, parseCertificate } from '../../../certs/certificate.ts';
+import { issueServingCertificate, makeCa } from '../../../certs/issue.ts';
 import type { KeyMaterial } from '../../../certs/key-material.ts';
 import { defaultRotationPolicy as policy } from '../../../certs/rotation-policy.ts';
 import { quickKeys } from './quick-keys.ts';
@@ -25,14 +25,14 @@ function extension(pem: string, name: string): Record<string, unknown> {
   return { ...found };
 }
 
-const leafFor = async (names: readonly string[], at = now) => {
-  const authority = await makeAuthority(policy, now, material);
-  return { authority, leaf: await issueLeaf({ authority, names, policy, now: at }, material) };
+const servingFor = async (names: readonly string[], at = now) => {
+  const ca = await makeCa(policy, now, material);
+  return { ca, serving: await issueServingCertificate({ ca, names, policy, now: at }, material) };
 };
 
-describe('makeAuthority', () => {
+describe('makeCa', () => {
   it('makes a self-signed CA for a year, from an hour ago', async () => {
-    const ca = certificate((await makeAuthority(policy, now, material)).certPem);
+    const ca = certificate((await makeCa(policy, now, material)).certPem);
     expect(ca.x509.ca).toBe(true);
     expect(issuedBy(ca, ca)).toBe(true);
     expect([ca.notBefore, ca.notAfter]).toEqual([now - hour, now + 365 * day]);
@@ -45,15 +45,15 @@ describe('makeAuthority', () => {
   });
 
   it('signs with SHA-256', async () => {
-    const { authority, leaf } = await leafFor(['a.example']);
-    for (const pem of [authority.certPem, leaf.certPem]) {
+    const { ca, serving } = await servingFor(['a.example']);
+    for (const pem of [ca.certPem, serving.certPem]) {
       const { signatureOid } = forge.pki.certificateFromPem(pem);
       expect(signatureOid).toBe(forge.pki.oids['sha256WithRSAEncryption']);
     }
   });
 
-  it('gives every authority a name of its own', async () => {
-    const made = await Promise.all(Array.from({ length: 20 }, () => makeAuthority(policy, now, material)));
+  it('gives every CA a name of its own', async () => {
+    const made = await Promise.all(Array.from({ length: 20 }, () => makeCa(policy, now, material)));
     expect(new Set(made.map(({ certPem }) => certificate(certPem).x509.subject)).size).toBe(20);
   });
 });
@@ -67,7 +67,7 @@ describe('serial numbers', () => {
     await fc.assert(
       fc.asyncProperty(bytes, async (given) => {
         const chosen: KeyMaterial = { ...material, random: (count) => given.slice(0, count) };
-        const { certPem } = await makeAuthority(policy, now, chosen);
+        const { certPem } = await makeCa(policy, now, chosen);
         const { serialNumber } = certificate(certPem).x509;
         expect(serialNumber).toMatch(/^[4-7][0-9A-F]{31}$/);
       }),
@@ -76,11 +76,11 @@ describe('serial numbers', () => {
   });
 });
 
-describe('issueLeaf', () => {
+describe('issueServingCertificate', () => {
   it('serves DNS names and addresses for 30 days, from an hour ago', async () => {
     const names = ['hook.ns.svc', `${'a'.repeat(63)}.${'b'.repeat(63)}.example`, '10.0.0.1', 'fd00::1'];
-    const { authority, leaf } = await leafFor(names);
-    const { x509, notBefore, notAfter } = certificate(leaf.certPem);
+    const { ca, serving } = await servingFor(names);
+    const { x509, notBefore, notAfter } = certificate(serving.certPem);
     for (const name of names.slice(0, 2)) expect(x509.checkHost(name)).toBe(name);
     for (const address of names.slice(2)) expect(x509.checkIP(address)).toBe(address);
     expect(x509.checkHost('other.ns.svc')).toBeUndefined();
@@ -88,32 +88,32 @@ describe('issueLeaf', () => {
     expect(x509.ca).toBe(false);
     // id-kp-serverAuth of RFC 5280, and nothing else.
     expect(x509.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
-    expect(issuedBy(certificate(leaf.certPem), certificate(authority.certPem))).toBe(true);
+    expect(issuedBy(certificate(serving.certPem), certificate(ca.certPem))).toBe(true);
   });
 
-  it('names the key of its authority, not its own', async () => {
-    const { authority, leaf } = await leafFor(['a.example']);
-    const { subjectKeyIdentifier } = extension(authority.certPem, 'subjectKeyIdentifier');
+  it('names the key of its CA, not its own', async () => {
+    const { ca, serving } = await servingFor(['a.example']);
+    const { subjectKeyIdentifier } = extension(ca.certPem, 'subjectKeyIdentifier');
     expect(String(subjectKeyIdentifier)).toMatch(/^[0-9a-f]{40}$/);
-    const { value } = extension(leaf.certPem, 'authorityKeyIdentifier');
+    const { value } = extension(serving.certPem, 'authorityKeyIdentifier');
     const identifier = Buffer.from(String(value), 'latin1').toString('hex');
     // SEQUENCE of 22 bytes with the context-specific member 0 of 20 bytes.
     expect(identifier).toBe(`30168014${String(subjectKeyIdentifier)}`);
-    expect(extension(leaf.certPem, 'subjectKeyIdentifier')['subjectKeyIdentifier']).not.toBe(
+    expect(extension(serving.certPem, 'subjectKeyIdentifier')['subjectKeyIdentifier']).not.toBe(
       subjectKeyIdentifier,
     );
   });
 
-  it('does not outlive its authority', async () => {
+  it('does not outlive its CA', async () => {
     const late = now + 360 * day;
-    const { authority, leaf } = await leafFor(['a.example'], late);
-    expect(certificate(leaf.certPem).notAfter).toBe(certificate(authority.certPem).notAfter);
+    const { ca, serving } = await servingFor(['a.example'], late);
+    expect(certificate(serving.certPem).notAfter).toBe(certificate(ca.certPem).notAfter);
   });
 
   it.each([[[]], [['a_b.example']], [['*.example']], [['']], [['a.example', 'b..example']]])(
     'refuses %j',
     async (names: string[]) => {
-      await expect(leafFor(names)).rejects.toThrow(RangeError);
+      await expect(servingFor(names)).rejects.toThrow(RangeError);
     },
   );
 });

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from './clock.ts';
 
 /** A token bucket: `burst` tokens at the start, and one more every `everyMs` milliseconds up to `burst`. */
 export class TokenBucket {

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import {
+  alerts,
+  metricNames,
+  metricsToAlertOn,
+  metricsWithoutSource,
+  runbookAnchors,
+} from '../../harness/monitoring.ts';
+
+test('every alert has its section of the runbook', async () => {
+  const anchors = await runbookAnchors();
+  for (const { alert, annotations } of await alerts()) {
+    expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+    expect(anchors).toContain(alert.toLowerCase());
+  }
+});
+
+test('every metric that the README says to alert on has a rule', async () => {
+  const watched = new Set((await alerts()).flatMap(({ expr }) => metricNames(expr)));
+  const metrics = await metricsToAlertOn();
+  expect(metrics.length).toBeGreaterThan(3);
+  expect(metrics.filter((name) => !watched.has(name))).toEqual([]);
+});
+
+test('metric names are told from the words of an expression', () => {
+  expect(
+    metricNames(
+      'histogram_quantile(0.99, sum by (le) (rate(a_b_bucket{c_d="x", code!="200"}[5m]))) - time()',
+    ),
+  ).toEqual(['a_b_bucket']);
+});
+
+test('a metric that no program exports is found', async () => {
+  const exported =
+    '# TYPE context_syncer_problems gauge\n# TYPE controller_runtime_webhook_latency_seconds histogram\n';
+  const missing = await metricsWithoutSource(exported);
+  expect(missing).toContain('context_syncer_catalog_ok');
+  expect(missing).not.toContain('context_syncer_problems');
+  expect(missing).not.toContain('controller_runtime_webhook_latency_seconds_bucket');
+});
