@@ -210,7 +210,8 @@ export class Reflector<T extends KubeObject, S> {
     if (isApiError(error, 'Gone', 'BadRequest')) this.#position = undefined;
     if (phase === 'list' && error instanceof TransportError) {
       // Perhaps a page is more than the line carries in time.
-      this.#pageSize = Math.max(smallestPageSize, Math.floor(this.#pageSize / 2));
+      const half = Math.max(smallestPageSize, Math.floor(this.#pageSize / 2));
+      this.#pageSize = Math.min(this.#pageSize, half);
     }
     // A watch from a version that the server has yet to reach (a restored etcd) is accepted, and says nothing.
     if (this.#silentWatches >= silentWatchesBeforeRelist) this.#position = undefined;

@@ -37,6 +37,15 @@ describe('contention', () => {
     expect(contention.pauseMs('a')).toBe(0);
   });
 
+  it('counts a copy that somebody deleted as repaired when it is created again', () => {
+    const contention = new Contention(new ManualClock());
+    expect(contention.isLost('a')).toBe(false);
+    contention.lost('a');
+    expect(contention.isLost('a')).toBe(true);
+    contention.repaired('a', false);
+    expect(contention.isLost('a')).toBe(false);
+  });
+
   it('forgets a copy that is gone', () => {
     const contention = new Contention(new ManualClock());
     contention.repaired('a', true);

@@ -342,6 +342,24 @@ describe('retrying', () => {
   });
 });
 
+describe('pages that do not arrive in time', () => {
+  it('become smaller, until a list comes to its end', async () => {
+    fill(120);
+    const sizes: (number | undefined)[] = [];
+    const list = api.list.bind(api);
+    api.list = async <T extends KubeObject>(...[resource, options]: Parameters<FakeApi['list']>) => {
+      sizes.push(options.limit);
+      if ((options.limit ?? 0) > 60) {
+        throw new TransportError('Timeout', true, '');
+      }
+      return await list<T>(resource, options);
+    };
+    start({ pageSize: undefined });
+    await clock.until(() => mirror.names().length === 120);
+    expect(sizes).toEqual([500, 250, 125, 62, 31, 31, 31, 31]);
+  });
+});
+
 describe('relist', () => {
   it('ends the running watch for a new list', async () => {
     const reflector = start();
