@@ -159,11 +159,8 @@ function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Dec
   if (standing.ownership === 'adoptable') {
     return { action: 'adopt', claim, source, standing, reason: 'TakenOver' };
   }
-  if (standing.stamp === undefined && standing.origin?.stamp === source.stamp) {
-    // It was given this content. Whether it still holds it is known once it was read.
-    return standing.unverified && isMarkedFor(standing, claim)
-      ? { action: 'leave', reason: 'Unverified' }
-      : { action: 'gather', fact: 'standing' };
+  if (standing.stamp === undefined) {
+    return { action: 'gather', fact: 'standing' };
   }
   if (standing.stamp === source.stamp) {
     // Equal content is left even where the source has a newer version: what would be written is only bookkeeping. A

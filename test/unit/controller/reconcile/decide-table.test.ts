@@ -113,8 +113,8 @@ const rows: readonly (readonly [decided: string, because: string, given: Partial
   ['leave Level', 'after a restore the contents are equal', { versionsTrusted: false, ...present }],
   ['update SourceChanged', 'the source has other content', { ...changed, claims: [newer()] }],
   [
-    'update SourceChanged',
-    'the source has other content, whatever the copy holds now',
+    'gather standing',
+    'the source has another version, and what the copy holds is not known',
     { standing: { ...copy, stamp: undefined }, ...changed, claims: [newer()] },
   ],
   ['update Drifted', 'somebody changed its content', { standing: { ...copy, stamp: 'edited' }, ...present }],
