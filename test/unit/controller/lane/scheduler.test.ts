@@ -100,12 +100,16 @@ describe('the scheduler', () => {
     expect(longest).toBeLessThanOrEqual(10);
   });
 
-  it('is not held up by a cluster that falls silent with passes under way', async () => {
+  it('is not held up by clusters that fall silent with passes under way', async () => {
     const { clock, scheduler, begun } = aScheduler();
-    const silent = new TestLane('silent', { later: 1_000 }, begun);
+    const [silent, other] = ['silent', 'silent'].map((name) => new TestLane(name, { later: 1_000 }, begun));
     const healthy = new TestLane('healthy', { later: 1_000 }, begun);
-    scheduler.add(silent);
-    scheduler.wake(silent, 'later');
+    for (const lane of [silent, other]) {
+      if (lane !== undefined) {
+        scheduler.add(lane);
+        scheduler.wake(lane, 'later');
+      }
+    }
     await clock.advance(10);
     expect(scheduler.inFlight).toBe(scheduler.limit);
     scheduler.add(healthy);
@@ -118,7 +122,7 @@ describe('the scheduler', () => {
     await clock.advance(3_000);
     expect(begun.filter((line) => line === 'silent later')).toHaveLength(silentOnes);
     while (begun.filter((line) => line === 'silent later').length === silentOnes) {
-      silent.end();
+      silent?.end();
       await clock.advance(1);
     }
     await clock.advance(10);
@@ -165,14 +169,14 @@ describe('the limit of passes in flight', () => {
     for (let sample = 0; sample < 2_000; sample += 1) {
       limit.sample(30, 2, true);
     }
-    expect(limit.value).toBe(32);
+    expect(limit.value).toBe(64);
     for (let sample = 0; sample < 2_000; sample += 1) {
       limit.sample(55, 50, true);
     }
     for (let sample = 0; sample < 2_000; sample += 1) {
       limit.sample(200, 50, true);
     }
-    expect(limit.value).toBe(32);
+    expect(limit.value).toBe(64);
   });
 
   it('does not grow while it is not reached', () => {
@@ -180,7 +184,7 @@ describe('the limit of passes in flight', () => {
     for (let sample = 0; sample < 2_000; sample += 1) {
       limit.sample(50, 50, false);
     }
-    expect(limit.value).toBe(32);
+    expect(limit.value).toBe(64);
   });
 
   it('forgets the shortest time of a cluster after a while: a route can become longer', () => {
