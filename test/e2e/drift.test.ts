@@ -154,6 +154,56 @@ test('a copy that somebody keeps changing is told as contested instead of fought
   });
 });
 
+test('a copy that somebody keeps deleting is contested, and created again less and less often', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  const controller = await here.startController();
+  await apply(source, {
+    kind: 'ConfigMap',
+    metadata: { name: 'deleted', namespace: 'demo', annotations: { [syncContexts]: 'context-1' } },
+    data: { value: base64('right') },
+  });
+  for (let repair = 0; repair <= 5; repair += 1) {
+    await appears(target, 'configmaps', 'demo', 'deleted', isRight);
+    await remove(target, 'demo', 'configmap/deleted');
+  }
+  await eventAbout(source, 'demo', 'deleted', 'Contested');
+  await processed(here, controller, { context: 'context-1', target: 1, namespace: 'demo' });
+  expect(await find(target, 'configmaps', 'demo', 'deleted')).toBeUndefined();
+});
+
+test('a copy that finalizers hold is told, and created again as soon as it is gone', async () => {
+  const here = stage();
+  const [{ source }, target] = [here, here.target(1)];
+  const controller = await here.startController();
+  const held = {
+    kind: 'ConfigMap' as const,
+    metadata: { name: 'held', namespace: 'demo', annotations: { [syncContexts]: 'context-1' } },
+  };
+  await apply(source, { ...held, data: { value: base64('old') } });
+  const first = await appears(target, 'configmaps', 'demo', 'held');
+  const finalizers = (names: readonly string[]): Promise<unknown> =>
+    target.request(
+      'PATCH',
+      '/api/v1/namespaces/demo/configmaps/held',
+      { metadata: { finalizers: names } },
+      { contentType: 'application/merge-patch+json' },
+    );
+  await finalizers(['example.com/hold']);
+  await remove(source, 'demo', 'configmap/held');
+  await appears(target, 'configmaps', 'demo', 'held', ({ metadata }) => {
+    expect(metadata).toHaveProperty('deletionTimestamp');
+  });
+  await apply(source, { ...held, data: { value: base64('right') } });
+  await eventAbout(source, 'demo', 'held', 'CopyTerminating');
+  await processed(here, controller, { context: 'context-1', target: 1, namespace: 'demo' });
+  expect((await find(target, 'configmaps', 'demo', 'held'))?.metadata.uid).toBe(first.metadata.uid);
+
+  await finalizers([]);
+  await appears(target, 'configmaps', 'demo', 'held', isRight);
+  await eventAbout(source, 'demo', 'held', 'Recovered');
+});
+
 function isRight({ data }: StoredObject): void {
   expect(data).toEqual({ value: base64('right') });
 }
