@@ -150,8 +150,9 @@ const responseSchema = {
         },
       },
     },
-    // More than 256 characters are cut by the API server, 120 are what the Kubernetes documentation recommends.
-    warnings: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 120 } },
+    // More than 256 characters are cut by the API server. 120 are what the Kubernetes documentation recommends; a warning that
+    // quotes a context's problem has more, to say what to do.
+    warnings: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 256 } },
   },
   // A refusal says why; an allowed object has nothing to say but warnings.
   if: { properties: { allowed: { const: false } } },

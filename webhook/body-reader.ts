@@ -82,6 +82,7 @@ class ArrivingBody {
   #projection: JsonProjection | undefined;
   #bytes: Buffer = noBytes;
   #size = 0;
+  #failed = false;
 
   constructor(announced: number, wanted: Wanted) {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
@@ -89,7 +90,13 @@ class ArrivingBody {
     this.end = () => {
       resolve(this.#bytes.subarray(0, this.#size));
     };
-    this.fail = reject;
+    this.fail = (problem) => {
+      // What follows is not kept: the budget has no longer a share for it.
+      this.#failed = true;
+      this.#bytes = noBytes;
+      this.#projection = undefined;
+      reject(problem);
+    };
     this.#announced = announced;
     this.#wanted = wanted;
   }
@@ -100,6 +107,9 @@ class ArrivingBody {
   }
 
   append(chunk: Buffer): void {
+    if (this.#failed) {
+      return;
+    }
     if (chunk.length === this.#announced && chunk.length <= wholeBytes) {
       // Most bodies are one chunk. Copying it would cost as much as parsing it.
       this.#bytes = chunk;
@@ -128,6 +138,10 @@ class ArrivingBody {
   }
 
   #keep(bytes: Uint8Array): void {
+    if (this.#failed) {
+      // The projection yields several parts of one chunk.
+      return;
+    }
     const size = this.#size + bytes.length;
     if (size > maxReducedBytes) {
       this.fail(

@@ -44,6 +44,7 @@ export class JsonProjection {
   #depth = 0;
   #inString = false;
   #escaped = false;
+  #refused = false;
 
   /** @param write receives the parts of the reduced text, in order. It must not keep them */
   constructor(wanted: Wanted, write: (bytes: Uint8Array) => void) {
@@ -76,11 +77,12 @@ export class JsonProjection {
       case 'start of value':
         return isBlank(byte) ? at + 1 : this.#startValue(byte, at);
       default:
-        // Behind the end there may be blanks only; the parser refuses all else.
-        if (!isBlank(byte)) {
+        // Behind the end there may be blanks only. The parser refuses all else; one byte of it is enough for that.
+        if (!this.#refused && !isBlank(byte)) {
+          this.#refused = true;
           this.#write(chunk.subarray(at, at + 1));
         }
-        return at + 1;
+        return this.#refused ? chunk.length : at + 1;
     }
   }
 

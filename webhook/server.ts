@@ -215,7 +215,9 @@ export class WebhookServer {
 
 function hasName(socket: TLSSocket, allowed: readonly string[]): boolean {
   const { subject, subjectaltname = '' } = socket.getPeerCertificate();
-  const dnsNames = [...subjectaltname.matchAll(/(?:^|, )DNS:(?<name>[^,"]+)/g)].map(
+  // Node quotes values with characters that separate entries: what is within quotes is not an entry.
+  const unquoted = subjectaltname.replaceAll(/"(?:[^"\\]|\\.)*"/g, '');
+  const dnsNames = [...unquoted.matchAll(/(?:^|, )DNS:(?<name>[^,]+)/g)].map(
     ({ groups }) => groups?.['name'],
   );
   return [subject.CN, ...dnsNames].flat().some((name) => name !== undefined && allowed.includes(name));

@@ -140,8 +140,8 @@ export class ContextsSource {
   }
 }
 
-function isSentInPlainText({ server, token, basic }: ConnectionSpec): boolean {
-  return server.startsWith('http://') && (token !== undefined || basic !== undefined);
+function isSentInPlainText({ server, token, basic, issuer }: ConnectionSpec): boolean {
+  return server.startsWith('http://') && (token !== undefined || basic !== undefined || issuer !== undefined);
 }
 
 /**

@@ -210,6 +210,9 @@ test.each(componentNames)('component %s: the controller still passes Pod Securit
   const deployment = deploymentOf(objects, 'context-syncer-controller');
   expect(await tryPod(place, deployment, (spec) => spec)).toEqual({ status: 201, message: undefined });
   expect(objects).not.toEqual(await render(place, baseFolder));
+  // A patch that replaces the list would take POD_NAMESPACE away, which the arguments refer to.
+  const [{ env }] = deployment.spec.template.spec.containers;
+  expect(env.map((variable) => variable.name)).toContain('POD_NAMESPACE');
   const allowed = argumentsOf(deployment, {}).filter((argument) => argument.startsWith('--allow-exec='));
   expect(
     allowed.map((argument) => allowedPlugins.parse(argument.replace('--allow-exec=', ''))),

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ContextPolicies } from '../../../shared/catalog/context-policies.ts';
 import { keysOf } from '../../../shared/keys.ts';
-import type {
-  AdmissionRequest,
-  AdmissionResponse,
-  ReviewedObject,
+import {
+  type AdmissionRequest,
+  type AdmissionResponse,
+  type ReviewedObject,
+  reviewFormat,
 } from '../../../webhook/admission-review.ts';
 import { refusalReasons, review } from '../../../webhook/review.ts';
 import { annotated, catalog, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
@@ -203,10 +204,12 @@ describe('a warning', () => {
 
   it('says why a context cannot be used, in at most 256 characters', () => {
     const problem = `\n${'grant this '.repeat(40)}`;
-    const { warnings = [] } = review(request({ object: annotated('c') }), {
+    const answer = review(request({ object: annotated('c') }), {
       ...circumstances,
       contexts: { catalog: catalogOf(context('c', { problem })) },
     });
+    const { warnings = [] } = answer;
+    expect(JSON.parse(reviewFormat().write(answer))).toMatchObject({ response: { allowed: true, warnings } });
     expect(warnings).toEqual([
       expect.stringMatching(/^Context "c" cannot be used at present: {2}grant this .*…$/),
     ]);
