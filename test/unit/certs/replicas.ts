@@ -30,9 +30,18 @@ export class Replica {
   onLeaf: (certificate: ServingCertificate) => void = () => undefined;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
+  /** How far its clock is ahead of the cluster's, milliseconds; a person corrects it with 0. */
+  skewMs: number;
 
-  constructor(api: FakeApi, clock: Clock) {
+  constructor(api: FakeApi, clusterClock: Clock, skewMs: number) {
     this.api = api;
+    this.skewMs = skewMs;
+    const clock: Clock = {
+      now: () => clusterClock.now() + this.skewMs,
+      monotonic: () => clusterClock.monotonic(),
+      sleep: (ms, signal) => clusterClock.sleep(ms, signal),
+      schedule: (ms, run) => clusterClock.schedule(ms, run),
+    };
     const log = (message: string, fields?: LogFields): void => {
       this.logged.push({ message, fields });
     };
@@ -87,16 +96,9 @@ export class Cluster {
 
   /** A replica whose clock differs from the cluster's. */
   start(skewMs = 0, fault?: (call: FakeCall) => FakeFault | undefined): Replica {
-    const { clock } = this;
-    const skewed: Clock = {
-      now: () => clock.now() + skewMs,
-      monotonic: () => clock.monotonic(),
-      sleep: (ms, signal) => clock.sleep(ms, signal),
-      schedule: (ms, run) => clock.schedule(ms, run),
-    };
     const api = this.api.connection();
     if (fault !== undefined) api.fault = fault;
-    const replica = new Replica(api, skewed);
+    const replica = new Replica(api, this.clock, skewMs);
     this.replicas.push(replica);
     return replica;
   }
