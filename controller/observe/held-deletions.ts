@@ -1,8 +1,8 @@
 import type { Clock } from '../../shared/clock.ts';
-import type { EventRecorder } from '../../shared/kube/event-recorder.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
 import type { RecordedOrigin } from '../copy/copy-record.ts';
 import { type SourceKey, sourceKey } from '../source/source-record.ts';
+import type { SourceEvents } from './event-reason.ts';
 
 /** One Event a source and hour: a mass deletion holds back thousands, and each is looked at again and again. */
 const eventEveryMs = 60 * 60_000;
@@ -10,7 +10,7 @@ const eventEveryMs = 60 * 60_000;
 const memoryLimit = 20_000;
 
 export interface HeldDeletionsOptions {
-  readonly events: Pick<EventRecorder, 'record'>;
+  readonly events: SourceEvents;
   readonly clock: Clock;
 }
 

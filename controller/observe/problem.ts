@@ -1,10 +1,11 @@
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { Claim } from '../claims/claim.ts';
 import type { Outcome } from '../reconcile/outcome.ts';
+import type { ProblemReason } from './event-reason.ts';
 
 /** Something that keeps a source from being copied, for people: an Event's reason and message. Never any payload. */
 export interface Problem {
-  readonly reason: string;
+  readonly reason: ProblemReason;
   readonly message: string;
 }
 

@@ -1,5 +1,4 @@
 import type { Clock, Random } from '../../shared/clock.ts';
-import type { EventRecorder } from '../../shared/kube/event-recorder.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Claim } from '../claims/claim.ts';
@@ -9,6 +8,7 @@ import type { Lane, LaneObserver } from '../lane/lane.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 import { type SourceKey, type SourceRecord, sourceKey } from '../source/source-record.ts';
 import type { ControllerMetrics } from './controller-metrics.ts';
+import type { EventReason, ProblemReason, SourceEvents } from './event-reason.ts';
 import { HeldDeletions } from './held-deletions.ts';
 import { type Problem, problemOf } from './problem.ts';
 
@@ -19,7 +19,7 @@ const repeatMs = 45 * 60_000;
 const wholeList = '';
 
 export interface ReporterOptions {
-  readonly events: Pick<EventRecorder, 'record'>;
+  readonly events: SourceEvents;
   readonly logger: Logger;
   readonly metrics: ControllerMetrics;
   readonly clock: Clock;
@@ -43,8 +43,8 @@ export class Reporter implements LaneObserver {
   }
 
   /** Observed problems, counted by reason. */
-  counts(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
+  counts(): ReadonlyMap<ProblemReason, number> {
+    const counts = new Map<ProblemReason, number>();
     for (const problems of this.#problems.values()) {
       for (const { reason } of problems.values()) {
         counts.set(reason, (counts.get(reason) ?? 0) + 1);
@@ -166,7 +166,7 @@ export class Reporter implements LaneObserver {
     this.#options.logger.warn('source has a problem', { ...fields, context: scope, reason: problem.reason });
   }
 
-  #event(source: SourceRecord, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #event(source: SourceRecord, type: 'Normal' | 'Warning', reason: EventReason, message: string): void {
     const { kind, namespace, name, uid, resourceVersion } = source;
     this.#options.events.record({
       object: { apiVersion: 'v1', kind, namespace, name, uid, resourceVersion },

@@ -1,14 +1,14 @@
 import type { Keys } from '../../shared/keys.ts';
-import type { EventRecorder } from '../../shared/kube/event-recorder.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
+import type { SourceEvents } from './event-reason.ts';
 
 /** Objects that are remembered as told; the oldest is told of again when it is seen again. */
 const memoryLimit = 10_000;
 
 export interface SyncNoticeOptions {
   readonly keys: Keys;
-  readonly events: Pick<EventRecorder, 'record'>;
+  readonly events: SourceEvents;
 }
 
 /** Tells objects that carry Kubed's annotation for copies within one cluster, once each, that it is not acted upon. */
