@@ -46,15 +46,6 @@ export async function metricsWithoutSource(exported: string): Promise<readonly s
   return [...asked].filter((name) => !known.has(name));
 }
 
-/** Metrics that the README marks with "alert". */
-export async function metricsToAlertOn(): Promise<readonly string[]> {
-  const readme = await readFile(join(manifestsFolder, '..', 'README.md'), 'utf8');
-  return readme
-    .split('\n')
-    .filter((line) => /^\| `context_syncer_.*\balert\b/.test(line))
-    .flatMap((line) => /^\| `([a-z_]+)/.exec(line)?.[1] ?? []);
-}
-
 /** The headings of the runbook, as anchors. */
 export async function runbookAnchors(): Promise<ReadonlySet<string>> {
   const text = await readFile(join(manifestsFolder, '..', 'docs', 'operations.md'), 'utf8');

@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** The Markdown files of a folder of the project, and of the folders in it. */
+function guidesIn(folder: string): readonly string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name));
+}
+
+/** The anchors of a file's headings, as GitHub makes them. */
+function anchorsOf(text: string): ReadonlySet<string> {
+  return new Set(
+    [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+function isBroken(guide: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#', 2);
+  const file = path === '' ? guide : join(dirname(guide), path);
+  try {
+    const isText = file.endsWith('.md');
+    const text = isText ? readFileSync(join(root, file), 'utf8') : '';
+    return isText && anchor !== undefined && !anchorsOf(text).has(anchor);
+  } catch {
+    return true;
+  }
+}
+
+test('every link of the documentation leads to a file and heading that exist', () => {
+  const guides = [
+    ...readdirSync(root).filter((name) => name.endsWith('.md')),
+    ...guidesIn('docs'),
+    ...guidesIn('.github'),
+  ];
+  const broken = guides.flatMap((guide) => {
+    const links = [...readFileSync(join(root, guide), 'utf8').matchAll(/\]\(([^)\s]+)\)/g)];
+    return links
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link) && isBroken(guide, link))
+      .map((link) => `${guide}: ${link}`);
+  });
+  expect(broken).toEqual([]);
+});
