@@ -13,8 +13,10 @@ import { StartupError } from '../shared/settings/startup-error.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import type { Trip } from './guard/trip.ts';
 import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
+import { confirmSource } from './source/identity-check.ts';
 import { KnownSource } from './source/known-source.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
+import { provenWrites } from './source/proven-writes.ts';
 import { identifySource, kubeSystemUid, type SourceIdentity } from './source/source-identity.ts';
 import { followWhileStandingBy } from './source/standby.ts';
 import { type ControllerEnvironment, Term } from './term.ts';
@@ -145,7 +147,7 @@ class Controller {
   }
 
   /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */
-  async #readSourceUid(signal: AbortSignal): Promise<string> {
+  async #readSourceUid(signal: AbortSignal | undefined): Promise<string> {
     const { clock } = this.#environment;
     const uid = await kubeSystemUid(this.#identityClient, signal);
     const isDue = clock.monotonic() - this.#markReadAt >= markEveryMs;
@@ -155,6 +157,15 @@ class Controller {
       await readMark(markingClient(this.#identityClient, this.#source), lease, signal);
     }
     return uid;
+  }
+
+  /** Leases are written to the source cluster only: see `provenWrites`. */
+  #leaseClient(): ReturnType<typeof markingClient> {
+    const [client, source] = [this.#identityClient, this.#source];
+    const writes = provenWrites(client, (signal) =>
+      confirmSource({ source, readUid: () => this.#readSourceUid(signal) }),
+    );
+    return markingClient({ ...writes, get: (...request) => client.get(...request) }, source);
   }
 
   async #standBy(signal: AbortSignal): Promise<void> {
@@ -183,7 +194,7 @@ class Controller {
       await (leaderElect
         ? runWithLease(
             {
-              client: markingClient(client, source),
+              client: this.#leaseClient(),
               namespace,
               name: leaseName,
               identity,

@@ -17,8 +17,9 @@ import { loadState } from './kept/load-state.ts';
 import type { ControllerMetrics } from './observe/controller-metrics.ts';
 import { Reporter } from './observe/reporter.ts';
 import { SyncNotice } from './observe/sync-notice.ts';
-import { IdentityCheck } from './source/identity-check.ts';
+import { confirmSource, IdentityCheck } from './source/identity-check.ts';
 import type { KnownSource } from './source/known-source.ts';
+import { type Confirm, provenWrites } from './source/proven-writes.ts';
 import { type SourceIdentity, sourceNamespaceUid } from './source/source-identity.ts';
 import { loadStampKey } from './source/stamp-key.ts';
 
@@ -47,7 +48,7 @@ export interface TermOptions {
   readonly connect: (spec: ConnectionSpec) => KubeClient;
   readonly source: KnownSource;
   readonly identified: SourceIdentity;
-  readonly readSourceUid: (signal: AbortSignal) => Promise<string>;
+  readonly readSourceUid: (signal: AbortSignal | undefined) => Promise<string>;
   readonly metrics: ControllerMetrics;
   /** The contexts in use now; `useContexts` brings others. */
   readonly contexts: () => readonly ContextEntry[] | undefined;
@@ -82,9 +83,18 @@ export class Term {
     this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
     this.#eventClient = options.openSource();
     this.#kept = kept.state;
+    const confirm = confirmWith(options);
+    const identityCheck = new IdentityCheck({
+      source,
+      readUid: () => options.readSourceUid(this.#signal),
+    });
     this.events = createEventRecorder({
       ...parts,
-      client: this.#eventClient,
+      client: {
+        create: provenWrites(this.#eventClient, confirm).create,
+        // By a name that no other cluster has.
+        patch: (...request) => this.#eventClient.patch(...request),
+      },
       component: 'context-syncer',
       instance: identity,
     });
@@ -101,6 +111,8 @@ export class Term {
     });
     this.#catalog = new CatalogPublisher({
       ...parts,
+      writes: provenWrites(client, confirm),
+      confirm: () => identityCheck.confirm(),
       state: { key: stateKey, text: () => kept.state.format() },
       onAnnotations: ({ [keys.releaseDeletions]: trip }) => {
         this.engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
@@ -109,15 +121,6 @@ export class Term {
     kept.onChange = () => {
       this.#catalog.stateChanged();
     };
-    const identityCheck = new IdentityCheck({
-      source,
-      readUid: () => options.readSourceUid(this.#signal),
-      onOther: () => {
-        this.#end.abort();
-        // Events that wait must not be sent to another cluster.
-        void this.#eventClient.close();
-      },
-    });
     this.engine = new Engine({
       clock,
       random,
@@ -163,7 +166,11 @@ export class Term {
     for (const trip of options.trips) {
       kept.state.addTrip(trip);
     }
-    return new Term(options, kept, await loadStampKey(client, namespace, environment.logger));
+    const keyClient: Parameters<typeof loadStampKey>[0] = {
+      get: (...request) => client.get(...request),
+      create: provenWrites(client, confirmWith(options)).create,
+    };
+    return new Term(options, kept, await loadStampKey(keyClient, namespace, environment.logger));
   }
 
   /** Trips of the mass-deletion guard that are not written yet. */
@@ -177,6 +184,11 @@ export class Term {
     const { logger } = environment;
     source.onRestored(() => {
       this.engine.sourceRestored();
+    });
+    source.onOther(() => {
+      this.#end.abort();
+      // Events that wait must not be sent to another cluster.
+      void this.#eventClient.close();
     });
     try {
       logger.info('propagation started', {
@@ -192,6 +204,7 @@ export class Term {
       logger.info('propagation stopped');
     } finally {
       source.onRestored(undefined);
+      source.onOther(undefined);
       await this.#eventClient.close();
     }
   }
@@ -203,6 +216,10 @@ class Kept {
   readonly state = new KeptState(() => {
     this.onChange();
   });
+}
+
+function confirmWith({ source, readSourceUid }: TermOptions): Confirm {
+  return (signal) => confirmSource({ source, readUid: () => readSourceUid(signal) });
 }
 
 function releaseCommand(namespace: string, keys: Keys, trip: string): string {

@@ -26,6 +26,10 @@ const backoff = { baseMs: 500, maxMs: 5_000 };
 
 export interface CatalogPublisherOptions {
   readonly client: KubeClient;
+  /** How the ConfigMap is written: never to another cluster at the source's address. */
+  readonly writes: Pick<KubeClient, 'create' | 'update'>;
+  /** As for Reflector: what another cluster at the source's address lists is not acted upon. */
+  readonly confirm: () => Promise<void>;
   /** The program's own namespace. */
   readonly namespace: string;
   readonly clock: Clock;
@@ -118,7 +122,7 @@ export class CatalogPublisher {
 
   /** Yields false when it should be tried again soon. */
   async #level(signal: AbortSignal): Promise<boolean> {
-    const { client, namespace, logger } = this.#options;
+    const { writes, namespace, logger } = this.#options;
     const standing = this.#standing;
     if (this.#wanted === undefined || standing === undefined) {
       return true;
@@ -145,8 +149,8 @@ export class CatalogPublisher {
     };
     try {
       this.#standing = await (standing === null
-        ? client.create(configMaps, object, { signal })
-        : client.update(configMaps, object, { signal }));
+        ? writes.create(configMaps, object, { signal })
+        : writes.update(configMaps, object, { signal }));
       this.#published = catalog;
       if (this.#failing) {
         logger.info('catalog of contexts is published again', { namespace, configMap: catalogConfigMapName });

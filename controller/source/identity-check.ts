@@ -16,11 +16,16 @@ export interface IdentityCheckOptions {
    * alive can still lead to the old cluster, while what is to be vouched for came from the new one.
    */
   readonly readUid: () => Promise<string>;
-  /** Called when another cluster answers. */
-  readonly onOther: () => void;
 }
 
-/** Confirms that the source cluster is the one that it was. */
+/** Resolves when the source cluster says that it is the one that it was. Throws OtherClusterError, or what `readUid` throws. */
+export async function confirmSource({ source, readUid }: IdentityCheckOptions): Promise<void> {
+  if (!source.recognise(await readUid())) {
+    throw new OtherClusterError();
+  }
+}
+
+/** Confirms that the source cluster is the one that it was, for many callers at few requests. */
 export class IdentityCheck {
   readonly #options: IdentityCheckOptions;
   #running: Promise<void> | undefined;
@@ -54,16 +59,10 @@ export class IdentityCheck {
   }
 
   async #check(): Promise<void> {
-    const { source, readUid, onOther } = this.#options;
-    let uid: string;
     try {
-      uid = await readUid();
+      await confirmSource(this.#options);
     } catch (error) {
-      throw new SourceReadError(error);
-    }
-    if (!source.recognise(uid)) {
-      onOther();
-      throw new OtherClusterError();
+      throw error instanceof OtherClusterError ? error : new SourceReadError(error);
     }
   }
 }

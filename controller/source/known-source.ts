@@ -25,6 +25,7 @@ export class KnownSource {
   #mark: Mark | undefined;
   #restored = false;
   #onRestored: (() => void) | undefined;
+  #onOther: (() => void) | undefined;
 
   /** `server`: the address of the source cluster, for messages. */
   constructor(server: string, logger: Logger) {
@@ -56,6 +57,7 @@ export class KnownSource {
         ...fields,
         hint: this.problem,
       });
+      this.#onOther?.();
     }
     return other === undefined;
   }
@@ -91,6 +93,14 @@ export class KnownSource {
     if (this.#restored && listener !== undefined) {
       this.#restored = false;
       listener();
+    }
+  }
+
+  /** Has a term of leadership told that another cluster answers at the source's address, also where one does already. */
+  onOther(listener: (() => void) | undefined): void {
+    this.#onOther = listener;
+    if (this.#otherUid !== undefined) {
+      listener?.();
     }
   }
 

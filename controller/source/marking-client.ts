@@ -7,7 +7,7 @@ import { checkTimeoutMs } from './source-identity.ts';
 
 /** The client as leader election uses it, with every answer shown to the known source as its mark. */
 export function markingClient(
-  client: KubeClient,
+  client: Pick<KubeClient, 'get' | 'create' | 'update'>,
   source: KnownSource,
 ): Pick<KubeClient, 'get' | 'create' | 'update'> {
   const marked = async <T extends KubeObject>(request: Promise<T>): Promise<T> => {
@@ -27,7 +27,7 @@ export function markingClient(
 export async function readMark(
   client: ReturnType<typeof markingClient>,
   { resource, namespace, name }: { resource: Resource; namespace: string; name: string },
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
     await client.get(resource, namespace, name, { signal, timeoutMs: checkTimeoutMs });

@@ -15,7 +15,11 @@ const keyBytes = 32;
  * replica) recognises its stamps. Where that Secret cannot be had, a key of this process serves: contents are then
  * read and compared after a restart, which costs requests and nothing else.
  */
-export async function loadStampKey(client: KubeClient, namespace: string, logger: Logger): Promise<Buffer> {
+export async function loadStampKey(
+  client: Pick<KubeClient, 'get' | 'create'>,
+  namespace: string,
+  logger: Logger,
+): Promise<Buffer> {
   try {
     return (await readKey(client, namespace)) ?? (await createKey(client, namespace));
   } catch (error) {
@@ -28,7 +32,7 @@ export async function loadStampKey(client: KubeClient, namespace: string, logger
   }
 }
 
-async function readKey(client: KubeClient, namespace: string): Promise<Buffer | undefined> {
+async function readKey(client: Pick<KubeClient, 'get'>, namespace: string): Promise<Buffer | undefined> {
   try {
     const secret = await client.get<PayloadObject>(secrets, namespace, stampKeySecretName);
     const key = Buffer.from(secret.data?.[entry] ?? '', 'base64');
@@ -41,7 +45,7 @@ async function readKey(client: KubeClient, namespace: string): Promise<Buffer | 
   }
 }
 
-async function createKey(client: KubeClient, namespace: string): Promise<Buffer> {
+async function createKey(client: Pick<KubeClient, 'get' | 'create'>, namespace: string): Promise<Buffer> {
   const key = randomBytes(keyBytes);
   try {
     await client.create<PayloadObject>(secrets, {

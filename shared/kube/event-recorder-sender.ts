@@ -31,12 +31,12 @@ const requestTimeoutMs = 5_000;
 
 /** Writes Events, and raises the count of one that says the same. */
 export class EventSender {
-  readonly #client: KubeClient;
+  readonly #client: Pick<KubeClient, 'create' | 'patch'>;
   readonly #reporter: Reporter;
   /** What was written, by note. */
   readonly #written: RecentMap<string, { readonly name: string; readonly count: number }>;
 
-  constructor(client: KubeClient, reporter: Reporter, memoryLimit: number) {
+  constructor(client: Pick<KubeClient, 'create' | 'patch'>, reporter: Reporter, memoryLimit: number) {
     this.#client = client;
     this.#reporter = reporter;
     this.#written = new RecentMap(memoryLimit);

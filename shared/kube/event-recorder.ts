@@ -10,7 +10,7 @@ import { EventSender, type PendingEvent } from './event-recorder-sender.ts';
 export type { EventNote, EventSubject } from './event-recorder-record.ts';
 
 export interface EventRecorderOptions {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'create' | 'patch'>;
   /** Who reports, such as `context-syncer`, and which process of it. */
   readonly component: string;
   readonly instance: string;

@@ -19,15 +19,15 @@ beforeEach(() => {
   const logger: Logger = { ...silentLogger, info: keep, error: keep };
   source = new KnownSource('https://source.example', logger);
   source.recognise('own');
+  source.onOther(() => {
+    ended += 1;
+  });
   check = new IdentityCheck({
     source,
     readUid: () => {
       const read = Promise.withResolvers<string>();
       reads.push(read);
       return read.promise;
-    },
-    onOther: () => {
-      ended += 1;
     },
   });
 });
@@ -84,6 +84,20 @@ describe('the known source', () => {
       'another cluster answers at the address of the source cluster',
       'source cluster answers at its address again',
     ]);
+  });
+
+  it('tells a term of leadership that another cluster answers, also where one did before the term', () => {
+    source.recognise('other');
+    expect(ended).toBe(1);
+    let told = 0;
+    const listen = (): void => {
+      told += 1;
+    };
+    source.onOther(listen);
+    expect(told).toBe(1);
+    source.recognise('own');
+    source.onOther(listen);
+    expect(told).toBe(1);
   });
 
   it('tells a term of leadership that its mark went back, also where that was seen before the term', () => {
