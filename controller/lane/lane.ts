@@ -16,8 +16,11 @@ import { CopyIndex } from '../target/copy-index.ts';
 import { ForeignCopies } from '../target/foreign-copies.ts';
 import { byPreference, type RememberedNamespaces, TargetWatch } from '../target/target-watch.ts';
 import type { Verification } from '../target/verification.ts';
+import { HangingNamespaces } from './hanging-namespaces.ts';
 import { Obstacles } from './obstacles.ts';
-import type { PassResult, ScheduledLane, Scheduler } from './scheduler.ts';
+import type { PassUnderWay } from './pass-under-way.ts';
+import { Pause } from './pause.ts';
+import type { ScheduledLane, Scheduler } from './scheduler.ts';
 import { type Priority, WorkQueue } from './work-queue.ts';
 
 /** Milliseconds of pause after a 429 without Retry-After: one second, as client-go assumes. */
@@ -75,6 +78,8 @@ export class Lane implements ScheduledLane {
   readonly #reconciler: Reconciler;
   readonly #watches: readonly TargetWatch[];
   readonly #obstacles = new Obstacles();
+  readonly #hanging = new HangingNamespaces();
+  readonly #pause: Pause;
   readonly #states = new Map<ContextLink, LinkState>();
   /** Keys that wait for a context to say which cluster it is. */
   readonly #unidentified = new Set<TargetKey>();
@@ -82,7 +87,6 @@ export class Lane implements ScheduledLane {
   readonly #unsynced = new Set<SyncedKindName>();
   readonly #stop = new AbortController();
   #links: readonly ContextLink[] = [];
-  #pausedUntil = 0;
   #idle: (() => void) | undefined;
 
   constructor(options: LaneOptions) {
@@ -94,6 +98,10 @@ export class Lane implements ScheduledLane {
     this.foreign = new ForeignCopies(options);
     this.queue = new WorkQueue(clock, (priority) => {
       scheduler.wake(this, priority);
+    });
+    this.#pause = new Pause(clock, () => {
+      scheduler.wake(this, 'live');
+      scheduler.wake(this, 'later');
     });
     const signal = AbortSignal.any([options.signal, this.#stop.signal]);
     const contention = new Contention(clock);
@@ -169,9 +177,7 @@ export class Lane implements ScheduledLane {
 
   /** Looks at the copies that waited for a context to say which cluster it is. */
   contextsIdentified(): void {
-    for (const key of this.#unidentified) {
-      this.queue.add(key, 'later');
-    }
+    this.#addLater(this.#unidentified);
     this.#unidentified.clear();
   }
 
@@ -234,18 +240,17 @@ export class Lane implements ScheduledLane {
     this.#stop.abort();
   }
 
-  begin(priority: Priority, ended: (result: PassResult) => void): boolean {
-    const { clock, observer } = this.#options;
-    if (this.#stopped() || clock.monotonic() < this.#pausedUntil) {
+  begin(priority: Priority, pass: PassUnderWay): boolean {
+    if (this.#stopped() || this.#pause.isOn) {
       return false;
     }
     const next = this.queue.take(priority);
     if (next === undefined) {
       return false;
     }
-    observer.taken(this, next.waitedMs);
+    this.#options.observer.taken(this, next.waitedMs);
     // Reconciling never rejects, and what follows it must not: a failure here is a bug that ends the process.
-    void this.#work(next.key, ended);
+    void this.#work(next.key, pass);
     return true;
   }
 
@@ -284,22 +289,30 @@ export class Lane implements ScheduledLane {
     return usable.toSorted((left, right) => Number(right.name === context) - Number(left.name === context));
   }
 
-  async #work(key: TargetKey, ended: (result: PassResult) => void): Promise<void> {
+  async #work(key: TargetKey, underWay: PassUnderWay): Promise<void> {
     const { clock, observer } = this.#options;
-    const started = clock.monotonic();
     const target = parseTargetKey(key);
-    const pass = await this.#reconciler.reconcile(target);
-    if (!this.#stopped()) {
-      const repeats = this.#afterPass(key, target, pass);
-      observer.passed(this, target, pass, clock.monotonic() - started, repeats);
+    let wrote = false;
+    if (this.#hanging.begin(target.namespace, key, underWay)) {
+      const pass = await this.#reconciler.reconcile(target, (answer) => underWay.waitForSource(answer));
+      const freed = this.#hanging.end(target.namespace, underWay);
+      if (!this.#stopped()) {
+        const repeats = this.#afterPass(key, target, pass);
+        observer.passed(this, target, pass, clock.monotonic() - underWay.begunAt, repeats);
+        this.#addLater(freed);
+      } else {
+        this.queue.done(key);
+        this.queue.clear();
+      }
+      wrote = pass.outcome.kind === 'written';
     } else {
+      await Promise.resolve();
       this.queue.done(key);
-      this.queue.clear();
     }
     if (this.queue.active === 0) {
       this.#idle?.();
     }
-    ended({ wrote: pass.outcome.kind === 'written' });
+    underWay.end({ wrote });
   }
 
   /** Decides when the key is looked at again. Yields true when the pass failed as those of other keys did. */
@@ -324,9 +337,7 @@ export class Lane implements ScheduledLane {
     if (delayMs !== undefined) {
       this.queue.addAfter(key, delayMs);
     }
-    for (const other of freed) {
-      this.queue.add(other, 'later');
-    }
+    this.#addLater(freed);
     return role === 'waits' || failures > 0;
   }
 
@@ -346,24 +357,14 @@ export class Lane implements ScheduledLane {
       }
     }
     if (isApiError(error, 'TooManyRequests')) {
-      this.#pause(error.retryAfterMs ?? defaultPauseMs);
+      this.#pause.begin(error.retryAfterMs ?? defaultPauseMs);
     }
   }
 
-  /** Begins no pass for this many milliseconds. A shorter pause does not end a longer one. */
-  #pause(ms: number): void {
-    const { clock, scheduler } = this.#options;
-    this.#pausedUntil = Math.max(this.#pausedUntil, clock.monotonic() + ms);
-    clock.schedule(ms, () => {
-      const leftMs = this.#pausedUntil - clock.monotonic();
-      // A timer can fire a little early.
-      if (leftMs > 0) {
-        this.#pause(leftMs);
-      } else {
-        scheduler.wake(this, 'live');
-        scheduler.wake(this, 'later');
-      }
-    });
+  #addLater(keys: Iterable<TargetKey>): void {
+    for (const key of keys) {
+      this.queue.add(key, 'later');
+    }
   }
 
   #stopped(): boolean {

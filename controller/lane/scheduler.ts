@@ -1,32 +1,29 @@
 import type { Clock } from '../../shared/clock.ts';
 import { Baseline, InFlightLimit } from './in-flight-limit.ts';
+import { type PassResult, PassUnderWay } from './pass-under-way.ts';
+import { Pause } from './pause.ts';
 import type { Priority } from './work-queue.ts';
 
 /** Milliseconds for which passes are begun in one go; then everything else has its turn: timers, answers, the Lease. */
 const sliceMs = 5;
-/** Passes in flight for one cluster. One that falls silent then holds no more than these until they time out. */
+/** Passes in flight for one cluster. One that falls silent then holds no more than these until they are overdue. */
 const laneShare = 0.5;
 const laneFloor = 32;
-/** Milliseconds after which a pass no longer counts for the process: its cluster is slow or silent, which costs no other one. */
-const overdueMs = 2_000;
-/** Milliseconds between two looks for such passes. */
+/** Passes that a lane with overdue ones may have beyond its share: one namespace that hangs must not stop all others. */
+const stalledExtra = 32;
+/** Milliseconds between two looks for overdue passes. */
 const overdueCheckMs = 500;
 
 /** What the scheduler needs of a lane. */
 export interface ScheduledLane {
-  /** Begins the next pass of a priority; false where there is none, or the lane pauses. `ended` is called at its end. */
-  begin(priority: Priority, ended: (result: PassResult) => void): boolean;
-}
-
-export interface PassResult {
-  /** The pass wrote to the cluster: its time says how far away, or how busy, that is. */
-  readonly wrote: boolean;
+  /** Begins the next pass of a priority, and ends it in a later turn; false where there is none, or the lane pauses. */
+  begin(priority: Priority, pass: PassUnderWay): boolean;
 }
 
 interface LaneState {
-  inFlight: number;
-  readonly begun: Set<{ readonly at: number }>;
+  readonly passes: Set<PassUnderWay>;
   readonly baseline: Baseline;
+  /** A pass of it is overdue: its passes do not count for the process. */
   stalled: boolean;
 }
 
@@ -40,16 +37,22 @@ export class Scheduler {
   /** Lanes that may have work, in the order of their turns. */
   readonly #turns: Readonly<Record<Priority, Set<ScheduledLane>>> = { live: new Set(), later: new Set() };
   readonly #limit = new InFlightLimit();
-  #inFlight = 0;
+  /**
+   * Passes that count for the process: those that wait for the source cluster, whose reads they bound, and those of lanes
+   * that are not stalled.
+   */
+  readonly #counted = new Set<PassUnderWay>();
+  readonly #pause: Pause;
   #sliceEnd: number | undefined;
   /** The slice ended with lanes that may have more work. */
   #cutShort = false;
-  #pausedUntil = 0;
-  #cancelPause: (() => void) | undefined;
   #checking = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#pause = new Pause(clock, () => {
+      this.#pump();
+    });
   }
 
   /** Passes that may be in flight at a time. */
@@ -57,23 +60,21 @@ export class Scheduler {
     return this.#limit.value;
   }
 
-  /** Passes in flight, those apart that are overdue. */
+  /** Passes in flight that count for the process. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#counted.size;
   }
 
   add(lane: ScheduledLane): void {
-    this.#lanes.set(lane, { inFlight: 0, begun: new Set(), baseline: new Baseline(), stalled: false });
+    this.#lanes.set(lane, { passes: new Set(), baseline: new Baseline(), stalled: false });
   }
 
-  /** Forgets a lane once its last pass has ended; it gets no turn any more. */
+  /** Forgets a lane; it gets no turn any more. */
   remove(lane: ScheduledLane): void {
     this.#turns.live.delete(lane);
     this.#turns.later.delete(lane);
-    const state = this.#lanes.get(lane);
-    if (state !== undefined && !state.stalled) {
-      this.#inFlight -= state.inFlight;
-      state.stalled = true;
+    for (const pass of this.#lanes.get(lane)?.passes ?? []) {
+      this.#counted.delete(pass);
     }
     this.#lanes.delete(lane);
   }
@@ -89,31 +90,16 @@ export class Scheduler {
   /** Begins nothing for this many milliseconds: the source cluster asked for less. A shorter call does not end a longer one. */
   pause(ms: number): void {
     this.#limit.overload();
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.monotonic() + ms);
-    this.#armPause();
-  }
-
-  #armPause(): void {
-    this.#cancelPause?.();
-    const leftMs = this.#pausedUntil - this.#clock.monotonic();
-    this.#cancelPause = this.#clock.schedule(Math.max(1, leftMs), () => {
-      this.#cancelPause = undefined;
-      // A timer can fire a little early.
-      if (this.#clock.monotonic() < this.#pausedUntil) {
-        this.#armPause();
-      } else {
-        this.#pump();
-      }
-    });
+    this.#pause.begin(ms);
   }
 
   #pump(): void {
-    if (this.#cancelPause !== undefined || !this.#inSlice()) {
+    if (this.#pause.isOn || !this.#inSlice()) {
       return;
     }
     for (const priority of ['live', 'later'] as const) {
       for (const lane of this.#turns[priority]) {
-        if (this.#inFlight >= this.#limit.value || !this.#inSlice()) {
+        if (this.#counted.size >= this.#limit.value || !this.#inSlice()) {
           return;
         }
         // To the end of the order; a set is iterated over what is added meanwhile.
@@ -130,49 +116,71 @@ export class Scheduler {
     if (state === undefined) {
       return false;
     }
-    if (state.stalled || state.inFlight >= Math.max(laneFloor, this.#limit.value * laneShare)) {
+    const share = Math.max(laneFloor, this.#limit.value * laneShare);
+    if (state.passes.size >= share + (state.stalled ? stalledExtra : 0)) {
       // Its next pass that ends gives it its turn again.
       return false;
     }
-    const pass = { at: this.#clock.monotonic() };
-    const begun = lane.begin(priority, (result) => {
-      this.#ended(lane, state, pass, result);
+    const pass: PassUnderWay = new PassUnderWay({
+      clock: this.#clock,
+      onWait: (forSource) => {
+        this.#count(lane, state, pass, forSource);
+      },
+      onEnd: (result) => {
+        this.#ended(lane, state, pass, result);
+      },
     });
-    if (begun) {
-      state.begun.add(pass);
-      state.inFlight += 1;
-      this.#inFlight += 1;
+    state.passes.add(pass);
+    this.#count(lane, state, pass, false);
+    if (lane.begin(priority, pass)) {
       this.#checkOverdue();
+      return true;
     }
-    return begun;
+    state.passes.delete(pass);
+    this.#counted.delete(pass);
+    return false;
   }
 
-  #ended(lane: ScheduledLane, state: LaneState, pass: { readonly at: number }, { wrote }: PassResult): void {
-    const now = this.#clock.monotonic();
+  #count(lane: ScheduledLane, state: LaneState, pass: PassUnderWay, forSource: boolean): void {
+    if ((forSource || !state.stalled) && this.#lanes.has(lane)) {
+      this.#counted.add(pass);
+    } else if (this.#counted.delete(pass)) {
+      this.#pump();
+    }
+  }
+
+  #ended(lane: ScheduledLane, state: LaneState, pass: PassUnderWay, { wrote }: PassResult): void {
     if (wrote) {
-      const durationMs = now - pass.at;
-      const full = this.#inFlight >= this.#limit.value;
+      const now = this.#clock.monotonic();
+      const durationMs = now - pass.begunAt;
+      const full = this.#counted.size >= this.#limit.value;
       this.#limit.sample(durationMs, state.baseline.take(durationMs, now), full);
     }
-    state.begun.delete(pass);
-    state.inFlight -= 1;
-    if (!state.stalled) {
-      this.#inFlight -= 1;
-    }
+    state.passes.delete(pass);
+    this.#counted.delete(pass);
     if (this.#lanes.has(lane)) {
-      this.#setStalled(state, now);
+      if (state.stalled) {
+        this.#lookForOverdue(state);
+      }
       this.#turns.live.add(lane);
       this.#turns.later.add(lane);
     }
     this.#pump();
   }
 
-  #setStalled(state: LaneState, now: number): void {
-    const [oldest] = state.begun;
-    const stalled = oldest !== undefined && now - oldest.at > overdueMs;
-    if (stalled !== state.stalled) {
-      state.stalled = stalled;
-      this.#inFlight += stalled ? -state.inFlight : state.inFlight;
+  #lookForOverdue(state: LaneState): void {
+    const passes = [...state.passes];
+    const stalled = passes.some(({ isOverdue }) => isOverdue);
+    if (stalled === state.stalled) {
+      return;
+    }
+    state.stalled = stalled;
+    for (const pass of passes) {
+      if (!stalled) {
+        this.#counted.add(pass);
+      } else if (!pass.waitsForSource) {
+        this.#counted.delete(pass);
+      }
     }
   }
 
@@ -184,11 +192,14 @@ export class Scheduler {
     this.#checking = true;
     this.#clock.schedule(overdueCheckMs, () => {
       this.#checking = false;
-      const now = this.#clock.monotonic();
       let busy = false;
-      for (const state of this.#lanes.values()) {
-        this.#setStalled(state, now);
-        busy ||= state.inFlight > 0;
+      for (const [lane, state] of this.#lanes) {
+        this.#lookForOverdue(state);
+        if (state.stalled) {
+          this.#turns.live.add(lane);
+          this.#turns.later.add(lane);
+        }
+        busy ||= state.passes.size > 0;
       }
       if (busy) {
         this.#checkOverdue();

@@ -15,6 +15,9 @@ import type { Outcome, Pass } from './outcome.ts';
 import { releaseOf } from './release.ts';
 import type { DeleteDecision, TargetWriter, WriteDecision, WriteResult } from './target-writer.ts';
 
+/** Awaits an answer of the source cluster, for whoever has to know that a pass waits for that and not for its target. */
+export type AwaitSource = <T>(answer: Promise<T>) => Promise<T>;
+
 /** How often a pass starts over because something else stood there than was thought. */
 const maxRounds = 8;
 
@@ -46,8 +49,8 @@ export class Reconciler {
   }
 
   /** Never rejects: failures are outcomes. */
-  async reconcile(target: TargetRef): Promise<Pass> {
-    const pass = await this.#pass(target);
+  async reconcile(target: TargetRef, ofSource: AwaitSource = (answer) => answer): Promise<Pass> {
+    const pass = await this.#pass(target, ofSource);
     // A deletion that was released and failed stays released.
     if (pass.outcome.kind !== 'waiting' && pass.outcome.kind !== 'failed') {
       this.#options.guard.settle(targetKey(target));
@@ -55,7 +58,7 @@ export class Reconciler {
     return pass;
   }
 
-  async #pass(target: TargetRef): Promise<Pass> {
+  async #pass(target: TargetRef, ofSource: AwaitSource): Promise<Pass> {
     const { claims, index, cluster, versionsTrusted } = this.#options;
     let facts: Facts = { target, claims: [], standing: 'unlisted', versionsTrusted: true };
     let foreign: CopyRecord | undefined;
@@ -70,7 +73,7 @@ export class Reconciler {
           versionsTrusted: versionsTrusted(),
         };
         const decision = decide(facts);
-        const step = await this.#step(decision, facts);
+        const step = await this.#step(decision, facts, ofSource);
         if ('outcome' in step) {
           this.#note(decision, facts);
           return passOf(facts, step.outcome);
@@ -94,10 +97,10 @@ export class Reconciler {
     }
   }
 
-  #step(decision: Decision, facts: Facts): Promise<Step> {
+  #step(decision: Decision, facts: Facts, ofSource: AwaitSource): Promise<Step> {
     switch (decision.action) {
       case 'gather':
-        return this.#gather(decision, facts);
+        return this.#gather(decision, facts, ofSource);
       case 'leave':
         if (decision.reason === 'Absent') {
           this.#options.contention.forget(targetKey(facts.target));
@@ -116,7 +119,11 @@ export class Reconciler {
     }
   }
 
-  async #gather(decision: Extract<Decision, { action: 'gather' }>, facts: Facts): Promise<Step> {
+  async #gather(
+    decision: Extract<Decision, { action: 'gather' }>,
+    facts: Facts,
+    ofSource: AwaitSource,
+  ): Promise<Step> {
     const { sources, linksFor, writer } = this.#options;
     const links = linksFor(facts.target, winnerOf(facts)?.context);
     const [link] =
@@ -127,11 +134,11 @@ export class Reconciler {
     }
     if (decision.fact === 'source') {
       const { claim, fresh } = decision;
-      const reading = await sources.read(claim.source, fresh);
+      const reading = await ofSource(sources.read(claim.source, fresh));
       return { gathered: { source: { uid: claim.source.uid, reading, fresh } } };
     }
     if (decision.fact === 'release') {
-      return { gathered: { release: await this.#release(facts) } };
+      return { gathered: { release: await ofSource(this.#release(facts)) } };
     }
     return lookedAgain(await writer.look(link.client, facts.target));
   }

@@ -3,8 +3,10 @@ import { eventually } from '../harness/eventually.ts';
 import { annotate, apply, remove, removeAnnotation, setData } from '../harness/kubectl.ts';
 import { metric } from '../harness/metrics.ts';
 import { appears, disappears, eventAbout, find, syncContexts, useStage } from '../harness/stage.ts';
+import { FaultProxy } from '../sandbox/network/fault-proxy.ts';
 
 const stage = useStage({ targets: 2 });
+const webhookConfigurations = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
 
 beforeAll(async () => {
   const here = stage();
@@ -78,6 +80,53 @@ for (const { outage, namespace, begin, end } of outages) {
     expect(await find(second, 'configmaps', namespace, 'delisted')).toBeDefined();
   });
 }
+
+test('a namespace of a target whose admission webhook hangs holds up no other one', async () => {
+  const here = stage();
+  const { source } = here;
+  const target = here.target(1);
+  for (const namespace of ['hanging', 'beside']) {
+    await here.createNamespace(namespace);
+  }
+  await using webhook = await FaultProxy.start(target);
+  await webhook.setMode('silent');
+  await target.request('POST', webhookConfigurations, {
+    metadata: { name: 'hanging' },
+    webhooks: [
+      {
+        name: 'hanging.example.com',
+        clientConfig: { url: webhook.url, caBundle: Buffer.from(target.caPem).toString('base64') },
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'hanging' } },
+        rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
+        timeoutSeconds: 30,
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+      },
+    ],
+  });
+  const controller = await here.startController();
+  await apply(source, configMap('beside', 'changed', 'before'));
+  await appears(target, 'configmaps', 'beside', 'changed');
+  const names = Array.from({ length: 50 }, (_, index) => `source-${index}`);
+  await Promise.all(
+    names.map((name) =>
+      source.request('POST', '/api/v1/namespaces/hanging/configmaps', configMap('hanging', name, 'there')),
+    ),
+  );
+  await eventually('as many writes hang as a cluster has passes', async () => {
+    expect(await metric(controller, 'controller_runtime_active_workers')).toBeGreaterThanOrEqual(32);
+  });
+  await setData(source, 'beside', 'configmap/changed', { value: 'after' });
+  await appears(target, 'configmaps', 'beside', 'changed', ({ data }) => {
+    expect(data).toEqual({ value: 'after' });
+  });
+  expect(await metric(controller, 'controller_runtime_reconcile_errors_total')).toBe(0);
+
+  await target.request('DELETE', `${webhookConfigurations}/hanging`);
+  for (const name of names) {
+    await appears(target, 'configmaps', 'hanging', name);
+  }
+});
 
 test('copies that are edited and deleted while a target cannot be reached are made good', async () => {
   const here = stage();

@@ -169,9 +169,12 @@ export class EngineWorld implements AsyncDisposable {
   }
 }
 
-/** A context whose cluster is at `https://NAME.example:6443`. */
-export function entryOf(name: string, over: { namespace?: string; fingerprint?: string } = {}): ContextEntry {
-  const server = `https://${name}.example:6443`;
+/** A context whose cluster is at `https://NAME.example:6443`, or that of another context (`at`). */
+export function entryOf(
+  name: string,
+  over: { at?: string; namespace?: string; fingerprint?: string } = {},
+): ContextEntry {
+  const server = `https://${over.at ?? name}.example:6443`;
   const { namespace, fingerprint = name } = over;
   return {
     name,

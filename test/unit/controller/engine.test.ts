@@ -227,6 +227,72 @@ describe('what lasts', () => {
   });
 });
 
+describe('a namespace of a target in which writes get no answer', () => {
+  const hanging = 100;
+
+  async function worldWithAHangingNamespace(): Promise<EngineWorld> {
+    const world = new EngineWorld();
+    const target = world.target('c1');
+    target.put(namespaces, { metadata: { name: 'stuck' } });
+    target.fault = ({ verb, namespace }) =>
+      namespace === 'stuck' && verb !== 'get'
+        ? { before: new TransportError('Timeout', true, ''), delayMs: 10_000 }
+        : undefined;
+    world.annotate('omni', 'c1', '1');
+    await world.start('c1', entryOf('c1-stuck', { at: 'c1', namespace: 'stuck' }));
+    for (let index = 0; index < hanging; index += 1) {
+      world.annotate(`s${index}`, 'c1-stuck', '1');
+    }
+    await world.clock.advance(3_000);
+    return world;
+  }
+
+  it('does not keep a live change from another namespace of this cluster', async () => {
+    await using world = await worldWithAHangingNamespace();
+    for (const value of ['2', '3', '4']) {
+      world.annotate('omni', 'c1', value);
+      await world.clock.advance(100);
+      expect(world.copy('c1', 'omni')).toBe(value);
+    }
+  });
+
+  it('costs eight requests at a time, and its copies are made soon after it answers', async () => {
+    await using world = await worldWithAHangingNamespace();
+    const target = world.target('c1');
+    const calls = await world.during(target, 5 * minutes);
+    expect(count(calls, 'create')).toBeLessThanOrEqual(8 * 31);
+    target.fault = () => undefined;
+    await world.clock.advance(30_000);
+    expect(target.peek(configMaps, 'stuck', 's99')).toBeDefined();
+  });
+});
+
+describe('a source cluster that falls silent', () => {
+  it('is sent no more reads than there may be passes for the process, however many clusters wait for them', async () => {
+    await using world = new EngineWorld();
+    const contexts = Array.from({ length: 10 }, (_, index) => `c${index}`);
+    for (const context of contexts) {
+      world.target(context);
+    }
+    await world.start(...contexts);
+    world.source.fault = ({ verb, resource }) =>
+      verb === 'get' && resource?.plural === 'configmaps'
+        ? { before: new TransportError('Timeout', true, ''), delayMs: 10_000 }
+        : undefined;
+    const calls = await world.during(world.source, 9_000, () => {
+      for (const context of contexts) {
+        for (let index = 0; index < 60; index += 1) {
+          world.annotate(`${context}-${index}`, context, '1');
+        }
+      }
+    });
+    expect(count(calls, 'get')).toBe(64);
+    world.source.fault = () => undefined;
+    await world.clock.advance(30_000);
+    expect(contexts.map((context) => world.copy(context, `${context}-59`))).toEqual(contexts.map(() => '1'));
+  });
+});
+
 describe('overload', () => {
   it('of the source pauses what would read it', async () => {
     await using world = new EngineWorld();

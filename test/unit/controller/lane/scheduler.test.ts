@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Baseline, InFlightLimit } from '../../../../controller/lane/in-flight-limit.ts';
-import { type PassResult, type ScheduledLane, Scheduler } from '../../../../controller/lane/scheduler.ts';
+import type { PassUnderWay } from '../../../../controller/lane/pass-under-way.ts';
+import { type ScheduledLane, Scheduler } from '../../../../controller/lane/scheduler.ts';
 import type { Priority } from '../../../../controller/lane/work-queue.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
@@ -8,7 +9,7 @@ import { ManualClock } from '../../fakes/manual-clock.ts';
 class TestLane implements ScheduledLane {
   readonly name: string;
   readonly work: Record<Priority, number>;
-  readonly underWay: ((result: PassResult) => void)[] = [];
+  readonly underWay: PassUnderWay[] = [];
   readonly #begun: string[];
 
   constructor(name: string, work: Partial<Record<Priority, number>>, begun: string[]) {
@@ -17,18 +18,18 @@ class TestLane implements ScheduledLane {
     this.#begun = begun;
   }
 
-  begin(priority: Priority, ended: (result: PassResult) => void): boolean {
+  begin(priority: Priority, pass: PassUnderWay): boolean {
     if (this.work[priority] === 0) {
       return false;
     }
     this.work[priority] -= 1;
     this.#begun.push(`${this.name} ${priority}`);
-    this.underWay.push(ended);
+    this.underWay.push(pass);
     return true;
   }
 
   end(): void {
-    this.underWay.shift()?.({ wrote: true });
+    this.underWay.shift()?.end({ wrote: true });
   }
 }
 
@@ -82,11 +83,11 @@ describe('the scheduler', () => {
     const begin = lane.begin.bind(lane);
     let longest = 0;
     let inOneGo = 0;
-    lane.begin = (priority, ended): boolean => {
+    lane.begin = (priority, pass): boolean => {
       clock.block(1);
       inOneGo += 1;
       longest = Math.max(longest, inOneGo);
-      const begins = begin(priority, ended);
+      const begins = begin(priority, pass);
       queueMicrotask(() => {
         lane.end();
       });
@@ -127,6 +128,43 @@ describe('the scheduler', () => {
     }
     await clock.advance(10);
     expect(begun.filter((line) => line === 'silent later').length).toBeGreaterThan(silentOnes);
+  });
+
+  it('lets a lane with overdue passes begin as many more as a lane has at least, and no others', async () => {
+    const { clock, scheduler, begun } = aScheduler();
+    const lane = new TestLane('lane', { later: 1_000 }, begun);
+    scheduler.add(lane);
+    scheduler.wake(lane, 'later');
+    await clock.advance(1_000);
+    expect(begun).toHaveLength(32);
+    lane.work.live = 1;
+    scheduler.wake(lane, 'live');
+    await clock.advance(2_000);
+    expect([begun[32], begun.length, scheduler.inFlight]).toEqual(['lane live', 64, 0]);
+    await clock.advance(60_000);
+    expect(begun).toHaveLength(64);
+  });
+
+  it('counts passes that wait for the source cluster, and blames their lane for none of that time', async () => {
+    const { clock, scheduler, begun } = aScheduler();
+    const lanes = Array.from({ length: 40 }, (_, index) => new TestLane(`l${index}`, { later: 100 }, begun));
+    const answered = Promise.withResolvers<string>();
+    for (const lane of lanes) {
+      const begin = lane.begin.bind(lane);
+      lane.begin = (priority, pass): boolean => {
+        void pass.waitForSource(answered.promise);
+        return begin(priority, pass);
+      };
+      scheduler.add(lane);
+      scheduler.wake(lane, 'later');
+    }
+    await clock.advance(60_000);
+    expect([begun.length, scheduler.inFlight]).toEqual([64, 64]);
+    answered.resolve('answer');
+    await clock.advance(1_000);
+    expect([begun.length, scheduler.inFlight]).toEqual([64, 64]);
+    await clock.advance(2_000);
+    expect(begun.length).toBeGreaterThan(64);
   });
 
   it('begins nothing while it is paused; a shorter pause does not end a longer one', async () => {
