@@ -1,6 +1,4 @@
-import type { RequestOptions } from 'node:https';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { KubeConfig } from '@kubernetes/client-node';
 import type { ConnectionSettings, Impersonation } from './connection-spec.ts';
 import { errorCode } from './error-code.ts';
 import { CredentialsError } from './errors.ts';
@@ -31,75 +29,36 @@ export interface MaterialTexts {
 /**
  * Credentials from texts that were read. Throws CredentialsError, also for a key that does not belong to its certificate, as seen
  * when two files are replaced one after the other.
- *
- * client-node turns a user entry into TLS options and an Authorization header, so that whatever it learns to resolve (OIDC) is resolved
- * here. It gets one KubeConfig for each connection (its authenticators keep one token for each KubeConfig), and texts in place
- * of files: it would read files synchronously at every call, let a file win over `-data`, and keep a token's newline.
- * It is asked when material changes, never per request. What it does not know (token files by `tokenFile`, uid,
- * groups and extra of an impersonated user, a basic password as header) is added here.
  */
-export async function buildCredentials(
-  settings: ConnectionSettings,
-  texts: MaterialTexts,
-): Promise<Credentials> {
-  if (texts.token !== undefined && !/^[\x21-\x7e]+$/.test(texts.token)) {
-    throw new CredentialsError('the token has characters that a header cannot carry');
-  }
-  const secure = settings.server.startsWith('https:');
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser(
-    {
-      name: 'cluster',
-      server: settings.server,
-      // client-node refuses plain http without this; no TLS takes place then.
-      skipTLSVerify: !secure || settings.insecureSkipTlsVerify === true,
-      ...(texts.ca === undefined ? {} : { caData: base64(texts.ca) }),
-      ...(settings.tlsServerName === undefined ? {} : { tlsServerName: settings.tlsServerName }),
+export function buildCredentials(settings: ConnectionSettings, texts: MaterialTexts): Credentials {
+  const authorization = authorizationHeader(settings, texts);
+  return {
+    headers: {
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(settings.impersonate === undefined ? {} : impersonationHeaders(settings.impersonate)),
     },
-    {
-      name: 'user',
-      ...(texts.certificate === undefined ? {} : { certData: base64(texts.certificate) }),
-      ...(texts.key === undefined ? {} : { keyData: base64(texts.key) }),
-      ...(texts.token === undefined ? {} : { token: texts.token }),
-      ...settings.basic,
-      ...(settings.impersonate === undefined ? {} : { impersonateUser: settings.impersonate.user }),
-    },
-  );
-  const options: RequestOptions = {};
-  await config.applyToHTTPSOptions(options);
-
-  const headers: Record<string, string | string[]> = {};
-  const authorization = authorizationHeader(options);
-  if (authorization !== undefined) {
-    headers['authorization'] = authorization;
-  }
-  if (settings.impersonate !== undefined) {
-    Object.assign(headers, impersonationHeaders(settings.impersonate));
-  }
-  return { headers, tls: secure ? tlsMaterial(options, settings) : undefined, texts };
+    tls: settings.server.startsWith('https:') ? tlsMaterial(settings, texts) : undefined,
+    texts,
+  };
 }
 
-function authorizationHeader(options: RequestOptions): string | undefined {
-  const { headers, auth } = options;
-  const authorization =
-    headers === undefined || Array.isArray(headers)
-      ? undefined
-      : Object.entries(headers).find(([name]) => name === 'Authorization')?.[1];
-  if (typeof authorization === 'string') {
-    return authorization;
+function authorizationHeader({ basic }: ConnectionSettings, { token }: MaterialTexts): string | undefined {
+  if (token !== undefined) {
+    if (!/^[\x21-\x7e]+$/.test(token)) {
+      throw new CredentialsError('the token has characters that a header cannot carry');
+    }
+    return `Bearer ${token}`;
   }
-  return typeof auth === 'string' ? `Basic ${base64(auth)}` : undefined;
+  return basic === undefined
+    ? undefined
+    : `Basic ${Buffer.from(`${basic.username}:${basic.password}`, 'utf8').toString('base64')}`;
 }
 
-function tlsMaterial(options: RequestOptions, settings: ConnectionSettings): TlsMaterial {
+function tlsMaterial(settings: ConnectionSettings, { ca, certificate, key }: MaterialTexts): TlsMaterial {
   try {
     return {
-      secureContext: createSecureContext({
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-        ...(options.cert === undefined ? {} : { cert: options.cert }),
-        ...(options.key === undefined ? {} : { key: options.key }),
-      }),
-      rejectUnauthorized: options.rejectUnauthorized !== false,
+      secureContext: createSecureContext({ ca, cert: certificate, key }),
+      rejectUnauthorized: settings.insecureSkipTlsVerify !== true,
       servername: settings.tlsServerName,
     };
   } catch (error) {
@@ -131,8 +90,4 @@ function escapeHeaderName(key: string): string {
       ? character
       : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }).join('');
-}
-
-function base64(text: string): string {
-  return Buffer.from(text, 'utf8').toString('base64');
 }

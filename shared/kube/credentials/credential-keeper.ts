@@ -147,7 +147,7 @@ export class CredentialKeeper {
       const credentials =
         held !== undefined && sameTexts(held.texts, obtained.texts)
           ? held
-          : await buildCredentials(this.#settings, obtained.texts);
+          : buildCredentials(this.#settings, obtained.texts);
       this.#throwIfClosed();
       this.#take(credentials, obtained);
       return credentials;
