@@ -85,6 +85,7 @@ export class Term {
     this.#kept = kept.state;
     const confirm = confirmWith(options);
     const identityCheck = new IdentityCheck({
+      clock,
       source,
       readUid: () => options.readSourceUid(this.#signal),
     });

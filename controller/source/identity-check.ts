@@ -1,3 +1,4 @@
+import type { Clock } from '../../shared/clock.ts';
 import type { KnownSource } from './known-source.ts';
 import { SourceReadError } from './source-reader.ts';
 
@@ -9,7 +10,14 @@ export class OtherClusterError extends Error {
   }
 }
 
+/**
+ * Milliseconds from the start of one check to that of the next. Each costs a TLS handshake, on both sides; proofs wait for
+ * requests that take about as long anyway.
+ */
+const paceMs = 20;
+
 export interface IdentityCheckOptions {
+  readonly clock: Clock;
   readonly source: KnownSource;
   /**
    * Reads the uid of kube-system over a connection of its own: after an address has moved, a connection that is kept
@@ -19,7 +27,7 @@ export interface IdentityCheckOptions {
 }
 
 /** Resolves when the source cluster says that it is the one that it was. Throws OtherClusterError, or what `readUid` throws. */
-export async function confirmSource({ source, readUid }: IdentityCheckOptions): Promise<void> {
+export async function confirmSource({ source, readUid }: Omit<IdentityCheckOptions, 'clock'>): Promise<void> {
   if (!source.recognise(await readUid())) {
     throw new OtherClusterError();
   }
@@ -28,6 +36,7 @@ export async function confirmSource({ source, readUid }: IdentityCheckOptions): 
 /** Confirms that the source cluster is the one that it was, for many callers at few requests. */
 export class IdentityCheck {
   readonly #options: IdentityCheckOptions;
+  #startedAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
@@ -41,16 +50,27 @@ export class IdentityCheck {
    * Throws OtherClusterError, or SourceReadError where it does not say who it is.
    */
   confirm(): Promise<void> {
-    if (this.#next === undefined && this.#running === undefined) {
+    if (this.#next === undefined && this.#running === undefined && this.#pauseMs() <= 0) {
       return this.#start();
     }
-    const start = (): Promise<void> => this.#start();
-    this.#next ??= this.#running?.then(start, start) ?? start();
+    this.#next ??= this.#startLater();
     return this.#next;
   }
 
-  #start(): Promise<void> {
+  #pauseMs(): number {
+    return this.#startedAt + paceMs - this.#options.clock.monotonic();
+  }
+
+  async #startLater(): Promise<void> {
+    // Those who wait for the running check get its error.
+    await this.#running?.catch(() => undefined);
+    await this.#options.clock.sleep(Math.max(0, this.#pauseMs()));
     this.#next = undefined;
+    await this.#start();
+  }
+
+  #start(): Promise<void> {
+    this.#startedAt = this.#options.clock.monotonic();
     const check = this.#check().finally(() => {
       this.#running = undefined;
     });

@@ -4,14 +4,17 @@ import { KnownSource } from '../../../../controller/source/known-source.ts';
 import { SourceReadError } from '../../../../controller/source/source-reader.ts';
 import { TransportError } from '../../../../shared/kube/errors.ts';
 import { type Logger, silentLogger } from '../../../../shared/logger.ts';
+import { ManualClock } from '../../fakes/manual-clock.ts';
 
 let reads: PromiseWithResolvers<string>[];
 let ended: number;
 let lines: string[];
 let source: KnownSource;
 let check: IdentityCheck;
+let clock: ManualClock;
 
 beforeEach(() => {
+  clock = new ManualClock();
   [reads, lines, ended] = [[], [], 0];
   const keep = (message: string): void => {
     lines.push(message);
@@ -23,6 +26,7 @@ beforeEach(() => {
     ended += 1;
   });
   check = new IdentityCheck({
+    clock,
     source,
     readUid: () => {
       const read = Promise.withResolvers<string>();
@@ -45,13 +49,31 @@ describe('the check of the source cluster', () => {
     expect(reads).toHaveLength(1);
     await answer(0, 'own');
     await first;
+    await clock.advance(20);
     expect(reads).toHaveLength(2);
     const late = check.confirm();
     await answer(1, 'own');
     await Promise.all(rest);
+    await clock.advance(20);
     expect(reads).toHaveLength(3);
     await answer(2, 'own');
     await late;
+  });
+
+  it('starts no more than one read in 20 ms, and one that comes later at once', async () => {
+    const first = check.confirm();
+    await answer(0, 'own');
+    await first;
+    const soon = check.confirm();
+    await clock.advance(19);
+    expect(reads).toHaveLength(1);
+    await clock.advance(1);
+    expect(reads).toHaveLength(2);
+    await answer(1, 'own');
+    await soon;
+    await clock.advance(20);
+    void check.confirm();
+    expect(reads).toHaveLength(3);
   });
 
   it('vouches for nothing that was read before another cluster answered', async () => {
@@ -59,6 +81,7 @@ describe('the check of the source cluster', () => {
     const second = check.confirm();
     await answer(0, 'own');
     await first;
+    await clock.advance(20);
     await Promise.all([expect(second).rejects.toThrow(OtherClusterError), answer(1, 'other')]);
     expect(ended).toBe(1);
   });
@@ -67,6 +90,7 @@ describe('the check of the source cluster', () => {
     const unknown = check.confirm();
     reads[0]?.reject(new TransportError('Timeout', true, ''));
     await expect(unknown).rejects.toThrow(SourceReadError);
+    await clock.advance(20);
     const next = check.confirm();
     await answer(1, 'own');
     await next;
