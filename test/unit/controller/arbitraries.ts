@@ -4,18 +4,17 @@ import type { CopyReading } from '../../../controller/copy/copy-record.ts';
 import type { SourceCluster } from '../../../controller/copy/origin.ts';
 import { OriginPool } from '../../../controller/copy/origin-pool.ts';
 import type { SourceRecord } from '../../../controller/source/source-record.ts';
-import type { Catalog, CatalogContext } from '../../../shared/catalog/catalog.ts';
-import { keysOf } from '../../../shared/keys.ts';
+import type { Catalog } from '../../../shared/catalog/catalog.ts';
 import type { PayloadObject } from '../../../shared/kube/object.ts';
 import { apiVersion } from '../../../shared/kube/resource.ts';
-import type { Circumstances } from '../../../shared/rules/subject.ts';
 import { type SyncedKindName, syncedKind } from '../../../shared/synced-kind.ts';
+import { aCatalog, keys, ownNamespace } from '../fakes/circumstances.ts';
 
-export const keys = keysOf('kubed.appscode.com');
+export { aCatalog, aContext, circumstancesOf, keys, ownNamespace } from '../fakes/circumstances.ts';
+
 export const cluster: SourceCluster = { uid: 'uid-of-source-cluster', name: 'hub' };
 export const stampKey = Buffer.from('0123456789abcdef0123456789abcdef');
 export const reading: CopyReading = { keys, cluster, stampKey, origins: new OriginPool() };
-export const ownNamespace = 'context-syncer';
 
 export const kindNames: fc.Arbitrary<SyncedKindName> = fc.constantFrom('ConfigMap', 'Secret');
 
@@ -118,27 +117,6 @@ export function aClaim(over: Partial<Claim> = {}): Claim {
     creation: 'allowed',
     ...over,
   };
-}
-
-/** A usable, identified context of a cluster of its own. */
-export function aContext(name: string, over: Partial<CatalogContext> = {}): CatalogContext {
-  return {
-    name,
-    server: `https://${name}.example:6443`,
-    cluster: `cluster-${name}`,
-    identified: true,
-    settling: false,
-    isSource: false,
-    ...over,
-  };
-}
-
-export function aCatalog(...contexts: readonly CatalogContext[]): Catalog {
-  return { contexts: new Map(contexts.map((context) => [context.name, context])) };
-}
-
-export function circumstancesOf(...contexts: readonly CatalogContext[]): Circumstances {
-  return { keys, ownNamespace, catalog: aCatalog(...contexts) };
 }
 
 export const contextNames = ['c1', 'c2', 'c3', 'hub', 'arn:aws:eks:eu-west-1:1:cluster/x'];

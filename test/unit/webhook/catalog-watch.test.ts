@@ -5,9 +5,9 @@ import type { PayloadObject } from '../../../shared/kube/object.ts';
 import { configMaps } from '../../../shared/kube/resource.ts';
 import type { LogFields, Logger } from '../../../shared/logger.ts';
 import { CatalogWatch } from '../../../webhook/catalog-watch.ts';
+import { aCatalog, aContext } from '../fakes/circumstances.ts';
 import { FakeApi } from '../fakes/fake-api.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
-import { catalogOf, context } from './fixtures.ts';
 
 const namespace = 'own';
 let clock: ManualClock;
@@ -57,7 +57,7 @@ const names = (): readonly string[] =>
   'catalog' in watch.inUse ? [...watch.inUse.catalog.contexts.keys()] : [];
 const missing = (): string => ('missing' in watch.inUse ? watch.inUse.missing : '');
 const good = (...contexts: readonly string[]): string =>
-  formatCatalog(catalogOf(...contexts.map((name) => context(name))));
+  formatCatalog(aCatalog(...contexts.map((name) => aContext(name))));
 
 describe('a catalog that there never was is told with the reason and what to do: it', () => {
   it('was not read yet', () => {
@@ -175,7 +175,7 @@ describe('the catalog in use', () => {
 it('says in which settings the controller differs', async () => {
   await start();
   const published = (annotationPrefix: string): string =>
-    formatCatalog({ ...catalogOf(context('a')), installation: { annotationPrefix, namespace } });
+    formatCatalog({ ...aCatalog(aContext('a')), installation: { annotationPrefix, namespace } });
   await publish(published('kubed.appscode.com'));
   expect(watch.differingSettings).toEqual([]);
   await publish(published('other.example'));

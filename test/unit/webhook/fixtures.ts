@@ -1,33 +1,24 @@
-import type { Catalog, CatalogContext } from '../../../shared/catalog/catalog.ts';
-import { keysOf } from '../../../shared/keys.ts';
 import type { AdmissionRequest, ReviewedObject } from '../../../webhook/admission-review.ts';
 import type { ReviewCircumstances } from '../../../webhook/review.ts';
+import { aCatalog, aContext, keys, ownNamespace } from '../fakes/circumstances.ts';
 
-export const keys = keysOf('kubed.appscode.com');
-
-export function context(name: string, more: Partial<CatalogContext> = {}): CatalogContext {
-  return { name, cluster: `uid of ${name}`, identified: true, settling: false, isSource: false, ...more };
-}
-
-export function catalogOf(...contexts: readonly CatalogContext[]): Catalog {
-  return { contexts: new Map(contexts.map((one) => [one.name, one])) };
-}
+export { keys } from '../fakes/circumstances.ts';
 
 /** Two plain targets, an alias of the second, the source, and one of each that is out of the ordinary; sorted by name. */
-export const catalog = catalogOf(
-  context('alias-of-2', { cluster: 'uid of context-2', server: 'https://two.example' }),
-  context('context-1'),
-  context('context-2', { server: 'https://two.example' }),
-  context('down', { unreachableSince: Date.UTC(2026, 10, 23, 9, 30) }),
-  context('fresh', { cluster: 'url:https://fresh.example', identified: false, settling: true }),
-  context('home', { isSource: true }),
-  context('into-system', { namespace: 'kube-public' }),
-  context('unusable', { cluster: 'unknown', identified: false, problem: 'its user "x" does not exist' }),
+export const catalog = aCatalog(
+  aContext('alias-of-2', { cluster: 'cluster-context-2', server: 'https://two.example' }),
+  aContext('context-1'),
+  aContext('context-2', { server: 'https://two.example' }),
+  aContext('down', { unreachableSince: Date.UTC(2026, 10, 23, 9, 30) }),
+  aContext('fresh', { cluster: 'url:https://fresh.example', identified: false, settling: true }),
+  aContext('home', { isSource: true }),
+  aContext('into-system', { namespace: 'kube-public' }),
+  aContext('unusable', { cluster: 'unknown', identified: false, problem: 'its user "x" does not exist' }),
 );
 
 export const circumstances: ReviewCircumstances = {
   keys,
-  ownNamespace: 'context-syncer',
+  ownNamespace,
   contexts: { catalog },
 };
 

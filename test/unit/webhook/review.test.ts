@@ -8,7 +8,8 @@ import {
   reviewFormat,
 } from '../../../webhook/admission-review.ts';
 import { refusalReasons, review } from '../../../webhook/review.ts';
-import { annotated, catalog, catalogOf, circumstances, context, keys, request } from './fixtures.ts';
+import { aCatalog, aContext } from '../fakes/circumstances.ts';
+import { annotated, catalog, circumstances, keys, request } from './fixtures.ts';
 
 const known =
   'known contexts are: "alias-of-2", "context-1", "context-2", "down", "fresh", "into-system", "unusable"';
@@ -114,7 +115,7 @@ describe('a mistake is refused in a whole sentence', () => {
 
   it('of many the first twenty are shown', () => {
     const names = Array.from({ length: 30 }, (_, index) => `home-${index}`);
-    const contexts = catalogOf(...names.map((name) => context(name, { isSource: true })));
+    const contexts = aCatalog(...names.map((name) => aContext(name, { isSource: true })));
     const { status } = review(request({ object: annotated(names.join(',')) }), {
       ...circumstances,
       contexts: { catalog: contexts },
@@ -206,7 +207,7 @@ describe('a warning', () => {
     const problem = `\n${'grant this '.repeat(40)}`;
     const answer = review(request({ object: annotated('c') }), {
       ...circumstances,
-      contexts: { catalog: catalogOf(context('c', { problem })) },
+      contexts: { catalog: aCatalog(aContext('c', { problem })) },
     });
     const { warnings = [] } = answer;
     expect(JSON.parse(reviewFormat().write(answer))).toMatchObject({ response: { allowed: true, warnings } });
@@ -228,7 +229,7 @@ describe('a warning', () => {
 
   it('is at most 120 characters long, the ends of a long name in it, and there are at most twenty', () => {
     const names = Array.from({ length: 30 }, (_, index) => `arn:${'y'.repeat(200)}:\n${index}`);
-    const contexts = catalogOf(...names.map((name) => context(name, { unreachableSince: 0 })));
+    const contexts = aCatalog(...names.map((name) => aContext(name, { unreachableSince: 0 })));
     const { warnings = [] } = review(request({ object: annotated(names.join(',')) }), {
       ...circumstances,
       contexts: { catalog: contexts },

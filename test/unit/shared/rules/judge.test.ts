@@ -1,24 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
 import { ContextPolicies } from '../../../../shared/catalog/context-policies.ts';
-import { keysOf } from '../../../../shared/keys.ts';
 import { judge } from '../../../../shared/rules/judge.ts';
 import type { Circumstances, Subject } from '../../../../shared/rules/subject.ts';
 import type { Violation } from '../../../../shared/rules/violation.ts';
 import { parseContextList } from '../../../../shared/sync-contexts.ts';
-
-const keys = keysOf('kubed.appscode.com');
-
-function aContext(name: string, over: Partial<CatalogContext> = {}): CatalogContext {
-  const cluster = `cluster-${name}`;
-  return { name, cluster, identified: true, settling: false, isSource: false, ...over };
-}
-
-function circumstances(...contexts: readonly CatalogContext[]): Circumstances {
-  const catalog = { contexts: new Map(contexts.map((context) => [context.name, context])) };
-  return { keys, ownNamespace: 'context-syncer', catalog };
-}
+import { aContext, circumstancesOf } from '../../fakes/circumstances.ts';
 
 function aSubject(list: string, over: Partial<Subject> = {}): Subject {
   return {
@@ -30,7 +17,7 @@ function aSubject(list: string, over: Partial<Subject> = {}): Subject {
   };
 }
 
-const eastAndWest = circumstances(
+const eastAndWest = circumstancesOf(
   aContext('east', { server: 'https://east.example:6443' }),
   aContext('west', { server: 'https://west.example:6443' }),
   aContext('oriental', { cluster: 'cluster-east', server: 'https://10.0.0.1:6443' }),
@@ -78,7 +65,7 @@ describe('the rules', () => {
     expect(messages(judge(aSubject('east,'), eastAndWest))).toEqual([
       'The annotation kubed.appscode.com/sync-contexts has an empty entry between its commas; remove it.',
     ]);
-    expect(messages(judge(aSubject('x'), circumstances()))).toEqual([
+    expect(messages(judge(aSubject('x'), circumstancesOf()))).toEqual([
       'Context "x" is unknown; known contexts are: none.',
     ]);
     expect(messages(judge(aSubject('system'), eastAndWest))).toEqual([
@@ -107,7 +94,7 @@ describe('the rules', () => {
     (namespace) => {
       const [out] = judge(aSubject('east', { namespace }), eastAndWest);
       expect(out).toMatchObject({ reason: 'SystemNamespace', contexts: [] });
-      const [into] = judge(aSubject('c'), circumstances(aContext('c', { namespace })));
+      const [into] = judge(aSubject('c'), circumstancesOf(aContext('c', { namespace })));
       expect(into).toMatchObject({ reason: 'TargetNamespace', contexts: ['c'] });
     },
   );
@@ -122,7 +109,7 @@ describe('with policies, the rules', () => {
   const contexts = ['dev-1', 'dev-2', 'prod-1', 'prod-2', 'hub'].map((name) =>
     aContext(name, { isSource: name === 'hub', server: `https://${name}.example` }),
   );
-  const open = circumstances(...contexts, aContext('prod-1b', { cluster: 'cluster-prod-1' }));
+  const open = circumstancesOf(...contexts, aContext('prod-1b', { cluster: 'cluster-prod-1' }));
   const restricted: Circumstances = {
     ...open,
     catalog: {
@@ -206,7 +193,7 @@ describe('for any list and any contexts, the rules', () => {
   });
 
   it('stay short where the list is as long as it can be', () => {
-    const many = circumstances(...Array.from({ length: 200 }, (_, index) => aContext(`cluster-${index}`)));
+    const many = circumstancesOf(...Array.from({ length: 200 }, (_, index) => aContext(`cluster-${index}`)));
     const manyNames = Array.from({ length: 2_000 }, (_, index) => `name-${index}`);
     const [violation, ...others] = judge(aSubject(manyNames.join(',')), many);
     expect(others).toEqual([]);
