@@ -1,4 +1,5 @@
-import type { Catalog, CatalogSettings } from '../shared/catalog/catalog.ts';
+import type { Catalog } from '../shared/catalog/catalog.ts';
+import type { CatalogSettings } from '../shared/catalog/catalog-settings.ts';
 import type { Clock, Random } from '../shared/clock.ts';
 import type { Keys } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
@@ -47,7 +48,7 @@ export interface EngineOptions {
   readonly keys: Keys;
   readonly stampKey: Buffer;
   readonly ownNamespace: string;
-  readonly catalogSettings: CatalogSettings;
+  readonly catalogSettings: Partial<CatalogSettings>;
   readonly connect: (spec: ConnectionSpec) => KubeClient;
   /** The contexts in use at first; `useContexts` brings others. */
   readonly contexts: readonly ContextEntry[] | undefined;

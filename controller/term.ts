@@ -1,4 +1,3 @@
-import { ContextPolicies } from '../shared/catalog/context-policies.ts';
 import { catalogConfigMapName } from '../shared/catalog/document.ts';
 import type { Clock, Random } from '../shared/clock.ts';
 import { type Keys, keysOf } from '../shared/keys.ts';
@@ -7,7 +6,7 @@ import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
 import { createEventRecorder, type EventRecorder } from '../shared/kube/event-recorder.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
+import { type ControllerSettings, catalogSettings } from '../shared/settings/controller-settings.ts';
 import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { Engine } from './engine.ts';
 import { DeletionGuards } from './guard/deletion-guards.ts';
@@ -144,10 +143,7 @@ export class Term {
       keys,
       stampKey,
       ownNamespace: namespace,
-      catalogSettings: {
-        policies: new ContextPolicies(settings.policies, settings.policyDefault),
-        installation: { annotationPrefix: settings.annotationPrefix, namespace },
-      },
+      catalogSettings: catalogSettings(settings),
       connect: options.connect,
       contexts: options.contexts(),
       reporter: this.reporter,

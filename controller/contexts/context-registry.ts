@@ -1,4 +1,5 @@
-import type { Catalog, CatalogContext, CatalogSettings } from '../../shared/catalog/catalog.ts';
+import type { Catalog, CatalogContext } from '../../shared/catalog/catalog.ts';
+import type { CatalogSettings } from '../../shared/catalog/catalog-settings.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
@@ -21,7 +22,7 @@ export interface ContextRegistryOptions {
   readonly onChange: () => void;
   readonly signal: AbortSignal;
   /** What the catalog holds besides the contexts. */
-  readonly catalogSettings?: CatalogSettings | undefined;
+  readonly catalogSettings?: Partial<CatalogSettings>;
 }
 
 interface LinkRun {

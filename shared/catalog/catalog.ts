@@ -1,5 +1,4 @@
-import type { Installation } from '../installation.ts';
-import type { ContextPolicies } from './context-policies.ts';
+import type { CatalogSettings } from './catalog-settings.ts';
 
 /**
  * What both processes know of one kubeconfig context. Never a credential.
@@ -27,16 +26,9 @@ export interface CatalogContext {
   readonly unreachableSince?: number | undefined;
 }
 
-/** The part of the catalog that does not change while the controller runs. */
-export type CatalogSettings = Pick<Catalog, 'policies' | 'installation'>;
-
-/** All contexts of the kubeconfig in use, by name, and who may use them. */
-export interface Catalog {
+/** All contexts of the kubeconfig in use, by name, and the settings that lists are judged by. Without policies, every source may use every context. */
+export interface Catalog extends Partial<CatalogSettings> {
   readonly contexts: ReadonlyMap<string, CatalogContext>;
-  /** Absent: every source may use every context. */
-  readonly policies?: ContextPolicies | undefined;
-  /** Which installation this is, as its controller was told. */
-  readonly installation?: Installation | undefined;
   /**
    * The names in the form in which suggestions compare them. The webhook has them made once a catalog, so that refusing an
    * object costs little more than accepting it.

@@ -1,7 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import type { Installation } from '../installation.ts';
-import type { ContextPolicy, PolicyDefault } from './context-policies.ts';
-import { contextPoliciesSchema } from './context-policy-schema.ts';
+import { type DocumentSettings, documentSettingsSchema } from './catalog-settings.ts';
 
 /** The one version of the document that there is. Fields can be added without a new one; readers ignore what they do not know. */
 export const documentVersion = 1;
@@ -20,14 +18,10 @@ export interface DocumentContext {
   readonly unreachableSince?: string;
 }
 
-export interface CatalogDocument {
+export interface CatalogDocument extends DocumentSettings {
   readonly version: typeof documentVersion;
   /** Sorted by name. */
   readonly contexts: readonly DocumentContext[];
-  readonly policies?: readonly ContextPolicy[];
-  readonly policyDefault?: PolicyDefault;
-  /** Settings that both processes must agree on. */
-  readonly installation?: Installation;
 }
 
 const filled = { type: 'string', minLength: 1 };
@@ -60,13 +54,7 @@ export function compileDocumentSchema(): ValidateFunction<CatalogDocument> {
     properties: {
       version: { const: documentVersion },
       contexts: { type: 'array', items: contextSchema },
-      policies: contextPoliciesSchema,
-      policyDefault: { enum: ['allow', 'deny'] },
-      installation: {
-        type: 'object',
-        required: ['annotationPrefix', 'namespace'],
-        properties: { annotationPrefix: filled, namespace: filled },
-      },
+      ...documentSettingsSchema,
     },
   });
 }

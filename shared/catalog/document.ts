@@ -1,7 +1,7 @@
 import { isRecord } from '../is-record.ts';
 import { plainName } from '../nearest-name.ts';
 import type { Catalog, CatalogContext } from './catalog.ts';
-import { ContextPolicies } from './context-policies.ts';
+import { documentSettings, settingsOf } from './catalog-settings.ts';
 import {
   type CatalogDocument,
   compileDocumentSchema,
@@ -38,29 +38,7 @@ export function formatCatalog(catalog: Catalog): string {
   const contexts = [...catalog.contexts.values()]
     .toSorted((left, right) => (left.name < right.name ? -1 : Number(left.name > right.name)))
     .map(documentContext);
-  const { policies, installation } = catalog;
-  const document: CatalogDocument = {
-    version: documentVersion,
-    ...(installation === undefined
-      ? {}
-      : {
-          installation: {
-            annotationPrefix: installation.annotationPrefix,
-            namespace: installation.namespace,
-          },
-        }),
-    contexts,
-    ...(policies === undefined
-      ? {}
-      : {
-          policyDefault: policies.otherwise,
-          policies: policies.policies.map(({ contexts: names, sourceNamespaces, kinds }) => ({
-            contexts: names,
-            sourceNamespaces,
-            kinds,
-          })),
-        }),
-  };
+  const document: CatalogDocument = { version: documentVersion, ...documentSettings(catalog), contexts };
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
@@ -89,11 +67,9 @@ export function parseCatalog(text: string): Catalog {
   if (contexts.size < document.contexts.length) {
     throw new CatalogError(['two of its contexts have one name']);
   }
-  const { policies = [], policyDefault = 'allow', installation } = document;
   return {
+    ...settingsOf(document),
     contexts,
-    policies: new ContextPolicies(policies, policyDefault),
-    installation,
     plainNames: new Map([...contexts.keys()].map((name) => [name, plainName(name)])),
   };
 }

@@ -1,4 +1,5 @@
-import type { ContextPolicy } from '../catalog/context-policies.ts';
+import type { CatalogSettings } from '../catalog/catalog-settings.ts';
+import { ContextPolicies, type ContextPolicy } from '../catalog/context-policies.ts';
 import { allowedPlugins } from './allowed-plugins.ts';
 import { commonSettings } from './common-settings.ts';
 import { policyList } from './policy-list.ts';
@@ -80,6 +81,19 @@ export function controllerSettings(values: Values): ControllerSettings {
     contexts: Object.freeze(contextsSource(contextsKubeconfig, contextsSecret)),
     policies: policies ?? Object.freeze([]),
   });
+}
+
+/** What of the settings rules judge by. */
+export function catalogSettings({
+  policies,
+  policyDefault,
+  annotationPrefix,
+  namespace,
+}: ControllerSettings): CatalogSettings {
+  return {
+    policies: new ContextPolicies(policies, policyDefault),
+    installation: { annotationPrefix, namespace },
+  };
 }
 
 function contextsSource(path: string | undefined, secret: SecretReference | undefined): ContextsSource {

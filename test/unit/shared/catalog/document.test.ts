@@ -1,12 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Catalog, CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import type { CatalogContext } from '../../../../shared/catalog/catalog.ts';
+import type { CatalogSettings } from '../../../../shared/catalog/catalog-settings.ts';
 import { ContextPolicies } from '../../../../shared/catalog/context-policies.ts';
 import { CatalogError, formatCatalog, parseCatalog } from '../../../../shared/catalog/document.ts';
-
-function catalogOf(...contexts: readonly CatalogContext[]): Catalog {
-  return { contexts: new Map(contexts.map((context) => [context.name, context])) };
-}
+import { aCatalog } from '../../fakes/circumstances.ts';
 
 const plain: CatalogContext = {
   name: 'context-1',
@@ -42,35 +40,31 @@ const anyContext: fc.Arbitrary<CatalogContext> = fc.record({
 });
 const anyCatalog = fc
   .uniqueArray(anyContext, { selector: ({ name }) => name })
-  .map((contexts) => catalogOf(...contexts));
+  .map((contexts) => aCatalog(...contexts));
 
 describe('the published catalog', () => {
-  it('carries policies and the settings of the installation', () => {
-    const installation = { annotationPrefix: 'kubed.appscode.com', namespace: 'context-syncer' };
+  it('carries every setting that rules judge by', () => {
     const policies = [{ contexts: ['prod-*'], sourceNamespaces: ['platform'], kinds: ['Secret' as const] }];
-    const text = formatCatalog({
-      ...catalogOf(plain),
-      installation,
+    const settings: CatalogSettings = {
       policies: new ContextPolicies(policies, 'deny'),
-    });
-    expect(JSON.parse(text)).toMatchObject({ version: 1, installation, policyDefault: 'deny', policies });
-    const read = parseCatalog(text);
-    expect(read.installation).toEqual(installation);
-    expect(read.policies).toMatchObject({ policies, otherwise: 'deny' });
-    expect(formatCatalog(read)).toBe(text);
+      installation: { annotationPrefix: 'kubed.appscode.com', namespace: 'context-syncer' },
+    };
+    const text = formatCatalog({ ...aCatalog(plain), ...settings });
+    expect(parseCatalog(text)).toMatchObject(settings);
+    expect(formatCatalog(parseCatalog(text))).toBe(text);
     expect(problems(text.replace('"Secret"', '"Pod"'))).toEqual([
       'policies[0].kinds[0] must be equal to one of the allowed values',
     ]);
   });
 
   it('of a controller without policies allows everything', () => {
-    const { policies } = parseCatalog(formatCatalog(catalogOf(plain)));
+    const { policies } = parseCatalog(formatCatalog(aCatalog(plain)));
     expect(policies?.allow('context-1', { namespace: 'any', kind: 'Secret' })).toBe(true);
   });
 
   it('reads well', () => {
     const text = formatCatalog(
-      catalogOf(
+      aCatalog(
         { ...plain, name: 'b', server: 'https://b.example', namespace: 'there', settling: true },
         { ...plain, name: 'a', problem: 'its user "x" does not exist' },
         { ...plain, name: 'c', identified: false, unreachableSince: Date.UTC(2026, 10, 23), problem: 'gone' },
@@ -129,13 +123,13 @@ describe('the published catalog', () => {
   });
 
   it('does not change with the reason why a cluster cannot be reached', () => {
-    const since = (problem: string) => formatCatalog(catalogOf({ ...plain, unreachableSince: 5, problem }));
+    const since = (problem: string) => formatCatalog(aCatalog({ ...plain, unreachableSince: 5, problem }));
     expect(since('refuses connections')).toBe(since('does not answer in time'));
   });
 
   it('takes nothing along that a context should not have', () => {
     const leaky = { ...plain, token: 'canary', connection: { password: 'canary' } };
-    expect(formatCatalog(catalogOf(leaky))).not.toContain('canary');
+    expect(formatCatalog(aCatalog(leaky))).not.toContain('canary');
   });
 });
 
