@@ -51,16 +51,18 @@ export function readExec(
   }
 }
 
-/** What writes the form that is understood, in place of an `auth-provider`. */
+/** What to use in place of an `auth-provider`. Its name is repeated only where it is known, since any text can be there. */
 export function authProviderProblem(fields: unknown): string {
-  const name = isRecord(fields) ? fields['name'] : undefined;
-  const advice =
-    name === 'gcp'
-      ? 'write it anew with gcloud container clusters get-credentials CLUSTER'
-      : name === 'azure'
-        ? 'convert it with kubelogin convert-kubeconfig --login workloadidentity'
-        : 'use a token, a token file or a client certificate';
-  return `it uses an auth-provider plugin, which kubectl gave up in version 1.26 and is refused: ${advice}`;
+  switch (isRecord(fields) ? fields['name'] : undefined) {
+    case 'gcp':
+      return 'it uses the auth-provider gcp, which kubectl gave up in version 1.26: write it anew with gcloud container clusters get-credentials CLUSTER';
+    case 'azure':
+      return 'it uses the auth-provider azure, which kubectl gave up in version 1.26: convert it with kubelogin convert-kubeconfig --login workloadidentity';
+    case 'oidc':
+      return 'it uses the auth-provider oidc, which is refused: use the token of a ServiceAccount of that cluster, a token file, or an exec plugin that needs no person, allowed with --allow-exec NAME=/PATH of the controller';
+    default:
+      return 'it uses an auth-provider that is not known, which is refused: use a token, a token file or a client certificate';
+  }
 }
 
 function execEntry(fields: ExecFields): ExecEntry {

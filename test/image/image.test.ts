@@ -111,7 +111,7 @@ test('the image is as small as the Dockerfile promises', async () => {
     const [, rss] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
     console.info(`MiB of memory of the ${name}`, Math.round(Number(rss) / 1024));
   }
-  expect(sizes.libraries).toBeLessThanOrEqual(60);
+  expect(sizes.libraries).toBeLessThanOrEqual(40);
   expect(sizes.program).toBeLessThanOrEqual(3);
 });
 

@@ -145,11 +145,7 @@ describe('a context that cannot be used is named, and the others go on', () => {
       { user: { exec: { command: 'tool', args: ['CANARY'] } } },
       /exec plugin "tool", which would run/,
     ],
-    [
-      'auth-provider',
-      { user: { 'auth-provider': { name: 'CANARY' } } },
-      /auth-provider plugin, which kubectl/,
-    ],
+    ['auth-provider', { user: { 'auth-provider': { name: 'CANARY' } } }, /auth-provider that is not known/],
     [
       'CA that is no base64',
       { cluster: { 'certificate-authority-data': '?CANARY' } },

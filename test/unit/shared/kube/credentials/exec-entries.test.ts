@@ -380,10 +380,23 @@ describe('plugins', () => {
   });
 });
 
-test.each([
-  ['gcp', /gcloud container clusters get-credentials/],
-  ['azure', /kubelogin convert-kubeconfig/],
-  ['oidc', /use a token/],
-])('auth-provider %s is refused with the way to replace it', (name, problem) => {
-  expect(read(undefined, { user: { 'auth-provider': { name } } })).toMatch(problem);
+describe('an auth-provider is refused with the way to replace it', () => {
+  test.each([
+    [
+      'gcp',
+      /auth-provider gcp, which kubectl gave up in version 1\.26.* gcloud container clusters get-credentials/,
+    ],
+    ['azure', /auth-provider azure, which kubectl gave up in version 1\.26.* kubelogin convert-kubeconfig/],
+    ['oidc', /auth-provider oidc, which is refused: .*token of a ServiceAccount .*--allow-exec/],
+    ['CANARY', /auth-provider that is not known, which is refused: use a token/],
+  ])('%s', (name, problem) => {
+    const config = { 'id-token': 'CANARY', 'refresh-token': 'CANARY', 'client-secret': 'CANARY' };
+    const found = read(undefined, { user: { 'auth-provider': { name, config } } });
+    expect(found).toMatch(problem);
+    expect(found).not.toContain('CANARY');
+  });
+
+  test('only gcp and azure are said to be given up by kubectl, which still has oidc', () => {
+    expect(read(undefined, { user: { 'auth-provider': { name: 'oidc' } } })).not.toMatch(/kubectl/);
+  });
 });
