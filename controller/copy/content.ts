@@ -108,6 +108,17 @@ export function contentStamp(key: Buffer, content: Content): string {
   return hmac.digest().subarray(0, 16).toString('base64url');
 }
 
+/** Roughly what the strings of an object take, in bytes. */
+export function sizeOf({ data, binaryData, metadata }: PayloadObject): number {
+  const maps = [data, binaryData, metadata.annotations, metadata.labels];
+  const fixed = 500;
+  return maps.reduce(
+    (sum, map) =>
+      Object.entries(map ?? {}).reduce((bytes, [key, value]) => bytes + key.length + value.length, sum),
+    fixed,
+  );
+}
+
 function without(map: StringMap | undefined, drop: (key: string, value: string) => boolean): StringMap {
   return Object.fromEntries(Object.entries(map ?? {}).filter(([key, value]) => !drop(key, value)));
 }

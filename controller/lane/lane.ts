@@ -125,6 +125,9 @@ export class Lane implements ScheduledLane {
           onChanged: (targets) => {
             this.enqueue(targets);
           },
+          onUnverified: (targets) => {
+            this.enqueue(targets, 'later');
+          },
           onLost: (target) => {
             if (options.claims.on(this.cluster, target).length > 0) {
               contention.lost(targetKey(target));

@@ -6,7 +6,7 @@ import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
 import { isSpecial } from '../../shared/rules/special-secret.ts';
 import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
 import type { SourceContent } from '../copy/build-copy.ts';
-import { contentOfSource, contentStamp } from '../copy/content.ts';
+import { contentOfSource, contentStamp, sizeOf } from '../copy/content.ts';
 import { LiveReads } from './live-reads.ts';
 import { type SourceRecord, sourceKey, sourceRecordOf } from './source-record.ts';
 
@@ -215,15 +215,4 @@ export class SourceReader {
 /** The same object, not one of its name in another cluster or one that was made anew, with the same list. */
 function asksForTheSame(live: SourceRecord, known: SourceRecord): boolean {
   return live.uid === known.uid && live.syncContexts === known.syncContexts && live.isCopy === known.isCopy;
-}
-
-/** Roughly what the object's strings hold, in bytes. */
-function sizeOf({ data, binaryData, metadata }: PayloadObject): number {
-  const maps = [data, binaryData, metadata.annotations, metadata.labels];
-  const fixed = 500;
-  return maps.reduce(
-    (sum, map) =>
-      Object.entries(map ?? {}).reduce((bytes, [key, value]) => bytes + key.length + value.length, sum),
-    fixed,
-  );
 }

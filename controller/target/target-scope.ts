@@ -25,6 +25,8 @@ export interface TargetScopeOptions {
   readonly logger: Logger;
   /** These copies are not as they were known. */
   readonly onChanged: (targets: readonly TargetRef[]) => void;
+  /** The contents of these copies could not be read page by page. */
+  readonly onUnverified: (targets: readonly TargetRef[]) => void;
   /** This copy was known, and was deleted; after a deletion of ours its answer makes it unknown before the event comes. */
   readonly onLost: (target: TargetRef) => void;
   readonly foreign: Pick<ForeignCopies, 'uidOf' | 'listed'>;
@@ -178,12 +180,12 @@ export class TargetScope {
   }
 
   async #verify(listed: number): Promise<void> {
-    const { kind, namespace, link, index, keys, verification, onChanged } = this.#options;
+    const { kind, namespace, link, index, keys, verification, onChanged, onUnverified } = this.#options;
     if (listed === 0) {
       return;
     }
     const scope = {
-      client: link.client,
+      link,
       resource: kind.resource,
       namespace,
       labelSelector: keys.originCluster,
@@ -195,7 +197,7 @@ export class TargetScope {
       },
     };
     if (!(await verification.run(scope, this.#signal)) && !this.#signal.aborted) {
-      onChanged(index.unverified(kind.name, namespace));
+      onUnverified(index.unverified(kind.name, namespace));
     }
   }
 }

@@ -1,9 +1,10 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
-import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError, TransportError } from '../../shared/kube/errors.ts';
 import type { ListPage, PayloadObject } from '../../shared/kube/object.ts';
 import type { Resource } from '../../shared/kube/resource.ts';
+import type { ContextLink } from '../contexts/context-link.ts';
+import { sizeOf } from '../copy/content.ts';
 
 /** Pages in flight at a time for the whole process. */
 const concurrency = 2;
@@ -16,7 +17,7 @@ const backoff = { baseMs: 1_000, maxMs: 60_000 };
 
 /** What is to be read. */
 export interface VerifiedScope {
-  readonly client: KubeClient;
+  readonly link: Pick<ContextLink, 'client' | 'state' | 'suspect'>;
   readonly resource: Resource;
   /** Undefined: all namespaces. */
   readonly namespace: string | undefined;
@@ -26,7 +27,7 @@ export interface VerifiedScope {
 
 /**
  * Reads the contents of listed copies in the background, page by page, so that drift which happened while nobody looked
- * is seen. Two pages are in flight at a time in the whole process.
+ * is seen. Two pages are in flight at a time in the whole process; a cluster that does not answer takes no turn.
  */
 export class Verification {
   readonly #clock: Clock;
@@ -46,36 +47,50 @@ export class Verification {
   async run(scope: VerifiedScope, signal: AbortSignal): Promise<boolean> {
     let token: string | undefined;
     let limit = firstPageSize;
-    for (let failures = 0; !signal.aborted; ) {
+    let failures = 0;
+    while (!signal.aborted) {
       try {
         const page = await this.#read(scope, { limit, token, signal });
-        limit = nextPageSize(limit, page);
-        token = page.metadata.continue;
-        failures = 0;
-        if (token === undefined || token === '') {
-          return true;
+        if (page !== undefined) {
+          token = page.metadata.continue;
+          if (token === undefined || token === '') {
+            return true;
+          }
+          limit = nextPageSize(limit, page);
+          failures = 0;
+          continue;
         }
       } catch (error) {
         if (isApiError(error, 'Gone')) {
           return false;
         }
-        if (error instanceof TransportError && error.reason === 'Timeout') {
-          limit = Math.max(1, Math.floor(limit / 2));
+        if (error instanceof TransportError) {
+          scope.link.suspect();
         }
-        await this.#clock.sleep(backoffMs(failures, backoff, this.#random), signal);
-        failures += 1;
+        // Whatever it was, a page may be too large for the server, for the way or for us.
+        limit = Math.max(1, Math.floor(limit / 2));
       }
+      await this.#clock.sleep(backoffMs(failures, backoff, this.#random), signal);
+      failures += 1;
     }
     return false;
   }
 
+  /** Reads a page once it has a turn; undefined where the cluster does not answer at present. */
   async #read(
-    { client, resource, namespace, labelSelector, onObject }: VerifiedScope,
+    { link, resource, namespace, labelSelector, onObject }: VerifiedScope,
     at: { readonly limit: number; readonly token: string | undefined; readonly signal: AbortSignal },
-  ): Promise<ListPage<PayloadObject>> {
+  ): Promise<ListPage<PayloadObject> | undefined> {
+    if (link.state !== 'up') {
+      return undefined;
+    }
     await this.#turn();
     try {
-      const page = await client.list<PayloadObject>(resource, {
+      // It can have gone down while its turn came.
+      if (link.state !== 'up') {
+        return undefined;
+      }
+      const page = await link.client.list<PayloadObject>(resource, {
         namespace,
         labelSelector,
         limit: at.limit,
@@ -88,16 +103,26 @@ export class Verification {
       }
       return page;
     } finally {
-      this.#inFlight -= 1;
-      this.#waiting.shift()?.();
+      this.#giveTurn();
     }
   }
 
   async #turn(): Promise<void> {
-    if (this.#inFlight >= concurrency) {
+    if (this.#inFlight < concurrency) {
+      this.#inFlight += 1;
+    } else {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    this.#inFlight += 1;
+  }
+
+  /** The turn passes on to whoever waits, so that nobody who comes meanwhile takes one more. */
+  #giveTurn(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) {
+      this.#inFlight -= 1;
+    } else {
+      next();
+    }
   }
 }
 
@@ -106,11 +131,4 @@ function nextPageSize(limit: number, { items }: ListPage<PayloadObject>): number
   const bytes = (items ?? []).reduce((sum, object) => sum + sizeOf(object), 0);
   const fitting = bytes === 0 ? limit * 2 : Math.floor((pageBytes / bytes) * (items?.length ?? 0));
   return Math.max(1, Math.min(largestPageSize, limit * 2, fitting));
-}
-
-function sizeOf({ data, binaryData, metadata }: PayloadObject): number {
-  return [data, binaryData, metadata.annotations].reduce(
-    (sum, map) => Object.values(map ?? {}).reduce((bytes, value) => bytes + value.length, sum),
-    500,
-  );
 }

@@ -50,6 +50,7 @@ test('all namespaces are watched as soon as the rights allow it, and nothing tha
     namespaces: kept.namespacesIn('c'),
     verification: new Verification(clock, Math.random),
     onLost: () => undefined,
+    onUnverified: () => undefined,
     onListFailing: () => undefined,
     clock,
     random: Math.random,
