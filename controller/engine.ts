@@ -211,6 +211,7 @@ export class Engine {
     for (const list of changed) {
       this.#listChanged(list);
     }
+    this.#letGo(changed.filter(({ becameValid }) => becameValid));
     if (changed.length > 0) {
       for (const lane of this.lanes.values()) {
         lane.contextsIdentified();
@@ -248,6 +249,21 @@ export class Engine {
       } else if (lane.index.isListed(first.kind)) {
         lane.enqueue(
           Array.from(sources.values(), (source) => targetOf(source, ask)),
+          'later',
+        );
+      }
+    }
+  }
+
+  /** Looks at all copies of sources whose lists became valid: some may be free to go now. */
+  #letGo(lists: readonly ChangedList[]): void {
+    const sources = lists.flatMap((list) => [...list.sources.keys()]);
+    for (const lane of sources.length === 0 ? [] : this.lanes.values()) {
+      if (sources.length > singlyUpTo) {
+        lane.resync();
+      } else {
+        lane.enqueue(
+          sources.flatMap((source) => [...lane.index.targetsOf(source)]),
           'later',
         );
       }

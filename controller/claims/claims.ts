@@ -18,6 +18,8 @@ export interface ChangedList {
   readonly sources: ReadonlyMap<SourceKey, SourceRecord>;
   /** The asks that are gone or new. */
   readonly touched: readonly Ask[];
+  /** It was in violation, which kept copies of contexts that are no longer on it. */
+  readonly becameValid: boolean;
 }
 
 /** An annotation as all objects of one kind and namespace carry it that have the same text. */
@@ -155,7 +157,8 @@ export class Claims {
       const resolution = resolve(source, circumstances);
       list.resolution = resolution;
       const touched = [...without(known.asks, resolution.asks), ...without(resolution.asks, known.asks)];
-      return [{ resolution, sources: list.sources, touched }];
+      const becameValid = known.violations.length > 0 && resolution.violations.length === 0;
+      return [{ resolution, sources: list.sources, touched, becameValid }];
     });
   }
 

@@ -124,6 +124,43 @@ describe('a restart', () => {
   });
 });
 
+it('copies whose contents could not be verified page by page are read after what changes live', async () => {
+  await using world = new EngineWorld();
+  const target = world.target('c1');
+  for (let index = 0; index < 300; index += 1) {
+    world.annotate(`s${index}`, 'c1', '1');
+  }
+  await world.start('c1');
+  await world.stop();
+  target.fault = ({ verb, shape, resource }) => {
+    if (verb === 'list' && shape === 'full') {
+      return { before: new ApiError(410, 'Gone') };
+    }
+    return verb === 'get' && resource === configMaps ? { delayMs: 1_000 } : undefined;
+  };
+  await world.start('c1');
+  world.annotate('s299', 'c1', '2');
+  await world.clock.advance(1_500);
+  expect(world.copy('c1', 's299')).toBe('2');
+  expect(count(target.calls, 'get')).toBeLessThan(300);
+});
+
+it('a list that becomes valid because a context came lets go the copies of contexts that were taken off it', async () => {
+  await using world = new EngineWorld();
+  for (const context of ['c1', 'c2', 'c3']) {
+    world.target(context);
+  }
+  world.annotate('omni', 'c1,c2', '1');
+  await world.start('c1', 'c2');
+  // c1 is taken off, and c3 is not known yet: an invalid list deletes nothing.
+  world.annotate('omni', 'c2,c3', '1');
+  await world.clock.advance(5_000);
+  expect([world.copy('c1', 'omni'), world.copy('c2', 'omni')]).toEqual(['1', '1']);
+  world.engine.useContexts([entryOf('c1'), entryOf('c2'), entryOf('c3')]);
+  await world.clock.advance(5_000);
+  expect(['c1', 'c2', 'c3'].map((context) => world.copy(context, 'omni'))).toEqual([undefined, '1', '1']);
+});
+
 describe('what lasts', () => {
   it('costs one request at a time for all objects of a missing namespace, and heals when it comes', async () => {
     await using world = new EngineWorld();
