@@ -263,7 +263,7 @@ export class Engine {
         lane.resync();
       } else {
         lane.enqueue(
-          sources.flatMap((source) => [...lane.index.targetsOf(source)]),
+          sources.flatMap((source) => lane.index.targetsOf(source)),
           'later',
         );
       }

@@ -46,6 +46,8 @@ export interface CopyRecord {
   readonly inSyncWith: string | undefined;
   /** It is being deleted, and finalizers hold it. */
   readonly terminating: boolean;
+  /** Number of the answer to a request of ours that it is from; 0: from a list or an event. */
+  readonly answer: number;
   /** Undefined where nobody added anything, which is nearly always. */
   readonly additions: Additions | undefined;
 }
@@ -88,6 +90,7 @@ export function recordOfMetadata(meta: ObjectMeta, { keys, cluster, origins }: C
     unverified: false,
     inSyncWith: undefined,
     terminating: meta.deletionTimestamp !== undefined,
+    answer: 0,
     additions: ownership === 'foreign' ? undefined : additionsOf(meta, origin, ownership, keys),
   };
 }

@@ -264,7 +264,7 @@ export class Lane implements ScheduledLane {
       for (const target of claims.targetsOf(this.cluster, kind)) {
         yield targetKey(target);
       }
-      for (const target of this.index.targets(kind)) {
+      for (const { target } of this.index.copies(kind)) {
         if (claims.on(this.cluster, target).length === 0) {
           yield targetKey(target);
         }
@@ -278,7 +278,7 @@ export class Lane implements ScheduledLane {
 
   #listed(kind: SyncedKindName, first: boolean): void {
     if (first) {
-      for (const { record } of this.index.copies()) {
+      for (const { record } of this.index.copies(kind)) {
         if (record.ownership === 'ours') {
           this.#options.noteRecordedVersion(record.origin?.resourceVersion ?? '');
         }

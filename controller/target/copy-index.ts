@@ -8,7 +8,8 @@ import {
   recordOfObject,
 } from '../copy/copy-record.ts';
 import { parseTargetKey, type TargetKey, type TargetRef, targetKey } from '../copy/target-ref.ts';
-import { type SourceKey, sourceKey } from '../source/source-record.ts';
+import type { SourceKey } from '../source/source-record.ts';
+import { CopyStore } from './copy-store.ts';
 
 /**
  * What is known to exist under a name on a target: `unlisted` while no finished list has said so, `absent` according to a
@@ -28,11 +29,10 @@ export interface ListedCopy {
  */
 export class CopyIndex {
   readonly #reading: CopyReading;
-  readonly #records = new Map<TargetKey, CopyRecord>();
-  /** Copies in another namespace than their source's, by source. All others have the key of their source. */
-  readonly #displaced = new Map<SourceKey, Set<TargetKey>>();
+  readonly #records = new CopyStore();
   readonly #covered = new Map<SyncedKindName, Set<string | undefined>>();
   readonly #requests = new Map<TargetKey, RequestUnderWay>();
+  #answers = 0;
 
   constructor(reading: CopyReading) {
     this.#reading = reading;
@@ -40,6 +40,11 @@ export class CopyIndex {
 
   get size(): number {
     return this.#records.size;
+  }
+
+  /** Answers that were taken since the start: a list that begins now is newer than all of them. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** What is known to stand under a name. */
@@ -60,29 +65,15 @@ export class CopyIndex {
   }
 
   /** The copies of a kind. */
-  *targets(kind: SyncedKindName): Iterable<TargetRef> {
-    for (const key of this.#records.keys()) {
-      if (isOfKind(key, kind)) {
-        yield parseTargetKey(key);
-      }
-    }
-  }
-
-  /** The copies whose origin names this source, wherever they stand. */
-  *targetsOf(source: SourceKey): Iterable<TargetRef> {
-    const inPlace = this.#records.get(source);
-    if (inPlace !== undefined && sourceOf(source, inPlace) === source) {
-      yield parseTargetKey(source);
-    }
-    for (const key of this.#displaced.get(source) ?? []) {
-      yield parseTargetKey(key);
-    }
-  }
-
-  *copies(): Iterable<ListedCopy> {
-    for (const [key, record] of this.#records) {
+  *copies(kind: SyncedKindName): Generator<ListedCopy> {
+    for (const [key, record] of this.#records.entries(kind)) {
       yield { target: parseTargetKey(key), record };
     }
+  }
+
+  /** The copies whose origin names this source, wherever they are. */
+  targetsOf(source: SourceKey): readonly TargetRef[] {
+    return [...this.#records.ofSource(source)].map(parseTargetKey);
   }
 
   /** The record of an object of which metadata was listed, or undefined when it is nobody's whom we care about. */
@@ -116,61 +107,60 @@ export class CopyIndex {
 
   /** Gives up on reading the rest of a scope in the background; yields the targets that have to be read one by one. */
   unverified(kind: SyncedKindName, namespace: string | undefined): readonly TargetRef[] {
-    const left = [...this.copies()].filter(
-      ({ target, record }) => record.unverified && isIn(target, kind, namespace),
-    );
-    for (const { target, record } of left) {
-      this.#set(targetKey(target), { ...record, unverified: false });
+    const left = [...this.#records.entries(kind, namespace)].filter(([, { unverified }]) => unverified);
+    for (const [key, record] of left) {
+      this.#records.set(key, { ...record, unverified: false });
     }
-    return left.map(({ target }) => target);
+    return left.map(([key]) => parseTargetKey(key));
   }
 
   /**
-   * Takes a finished list of a scope (namespace undefined: all namespaces). What is not in it is not there, also where
-   * newer versions were known: the cluster may have been restored. A record of the same version keeps what was read of
-   * its content. Yields the objects that are not as they were known.
+   * Takes a finished list of a scope (namespace undefined: all namespaces); `begun`: `answers` when it began. What is not in it is not there, also where
+   * newer versions were known: the cluster may have been restored. An answer that came since the list began
+   * and is newer than it stays. A record of the same version keeps what was read of its content. Yields the objects that are not as
+   * they were known.
    */
   replace(
     kind: SyncedKindName,
     namespace: string | undefined,
     listed: readonly ListedCopy[],
     resourceVersion: string,
+    begun = this.#answers,
   ): readonly TargetRef[] {
+    const stays = (known: CopyRecord): boolean =>
+      known.answer > begun && Number(known.resourceVersion) > Number(resourceVersion);
     for (const request of this.#requests.values()) {
       if (isIn(request.target, kind, namespace)) {
         request.sawEvent(resourceVersion);
       }
     }
-    const before = new Map<TargetKey, CopyRecord>();
-    for (const [key, record] of this.#records) {
-      if (isIn(parseTargetKey(key), kind, namespace)) {
-        before.set(key, record);
-        this.#delete(key);
-      }
-    }
-    const scopes = this.#covered.get(kind) ?? new Set();
-    this.#covered.set(kind, scopes.add(namespace));
+    this.#covered.set(kind, (this.#covered.get(kind) ?? new Set()).add(namespace));
+    const before = new Map(this.#records.entries(kind, namespace));
     const changed: TargetRef[] = [];
     for (const { target, record } of listed) {
       const key = targetKey(target);
       const known = before.get(key);
       before.delete(key);
-      if (known !== undefined && isSameVersion(known, record)) {
-        this.#set(key, known);
-        continue;
+      if (known === undefined || !(isSameVersion(known, record) || stays(known))) {
+        this.#records.set(key, record);
+        changed.push(target);
       }
-      this.#set(key, record);
-      changed.push(target);
     }
-    return [...changed, ...[...before.keys()].map(parseTargetKey)];
+    for (const [key, known] of before) {
+      if (!stays(known)) {
+        this.#records.delete(key);
+        changed.push(parseTargetKey(key));
+      }
+    }
+    return changed;
   }
 
   /** Forgets that a scope was listed, and all that was known of it: unknown is not absent. */
   uncover(kind: SyncedKindName, namespace: string | undefined): void {
     this.#covered.get(kind)?.delete(namespace);
-    for (const key of this.#records.keys()) {
-      if (isOfKind(key, kind) && !this.isCovered(kind, parseTargetKey(key).namespace)) {
-        this.#delete(key);
+    for (const [key] of this.#records.entries(kind, namespace)) {
+      if (!this.isCovered(kind, parseTargetKey(key).namespace)) {
+        this.#records.delete(key);
       }
     }
   }
@@ -199,15 +189,15 @@ export class CopyIndex {
       if (known !== undefined && known.uid !== uid) {
         return undefined;
       }
-      this.#delete(key);
+      this.#records.delete(key);
       return target;
     }
     const copy = this.project(kind, event.object);
     if (copy === undefined) {
-      this.#delete(key);
+      this.#records.delete(key);
       return target;
     }
-    this.#set(key, copy.record);
+    this.#records.set(key, copy.record);
     return target;
   }
 
@@ -241,22 +231,26 @@ export class CopyIndex {
     const key = targetKey(target);
     const known = this.#records.get(key);
     if (known?.uid === uid && known.resourceVersion === resourceVersion) {
-      this.#set(key, { ...known, inSyncWith: sourceVersion });
+      this.#records.set(key, { ...known, inSyncWith: sourceVersion });
     }
   }
 
   /** Takes an object that was read whole, or written, while `request` was under way; yields its record. */
   learn(target: TargetRef, object: PayloadObject, request?: RequestUnderWay): CopyRecord {
-    const record = recordOfObject(syncedKind(target.kind), object, this.#reading);
+    this.#answers += 1;
+    const record = {
+      ...recordOfObject(syncedKind(target.kind), object, this.#reading),
+      answer: this.#answers,
+    };
     const key = targetKey(target);
     const known = this.#records.get(key)?.resourceVersion ?? request?.newest;
     if (Number(known) > Number(record.resourceVersion)) {
       return record;
     }
     if (record.ownership === 'foreign') {
-      this.#delete(key);
+      this.#records.delete(key);
     } else {
-      this.#set(key, record);
+      this.#records.set(key, record);
     }
     return record;
   }
@@ -268,30 +262,7 @@ export class CopyIndex {
   forget(target: TargetRef, uid: string | undefined): void {
     const key = targetKey(target);
     if (this.#records.get(key)?.uid === uid) {
-      this.#delete(key);
-    }
-  }
-
-  #set(key: TargetKey, record: CopyRecord): void {
-    this.#delete(key);
-    this.#records.set(key, record);
-    const source = sourceOf(key, record);
-    if (source !== undefined && source !== key) {
-      const keys = this.#displaced.get(source) ?? new Set();
-      this.#displaced.set(source, keys.add(key));
-    }
-  }
-
-  #delete(key: TargetKey): void {
-    const record = this.#records.get(key);
-    this.#records.delete(key);
-    const source = record === undefined ? undefined : sourceOf(key, record);
-    if (source !== undefined && source !== key) {
-      const keys = this.#displaced.get(source);
-      keys?.delete(key);
-      if (keys?.size === 0) {
-        this.#displaced.delete(source);
-      }
+      this.#records.delete(key);
     }
   }
 }
@@ -315,15 +286,6 @@ class RequestUnderWay {
 /** Whether a target belongs to a scope; namespace undefined: all namespaces. */
 function isIn(target: TargetRef, kind: SyncedKindName, namespace: string | undefined): boolean {
   return target.kind === kind && (namespace === undefined || target.namespace === namespace);
-}
-
-function isOfKind(key: TargetKey, kind: SyncedKindName): boolean {
-  return key.startsWith(`${kind}/`);
-}
-
-/** The source that the origin of a copy names; its key has the form of the copy's. */
-function sourceOf(key: TargetKey, { origin }: CopyRecord): SourceKey | undefined {
-  return origin === undefined ? undefined : sourceKey({ ...parseTargetKey(key), ...origin });
 }
 
 function isSameVersion(left: CopyRecord, right: CopyRecord): boolean {

@@ -65,6 +65,7 @@ export class TargetScope {
     const { kind, index, link, keys, clock, random, logger } = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     let foreign = new Map<string, number>();
+    let begun = 0;
     this.#reflector = new Reflector({
       client: link.client,
       resource: kind.resource,
@@ -76,6 +77,9 @@ export class TargetScope {
       random,
       logger: logger.with({ context: link.name, kind: kind.name }),
       handler: {
+        listing: () => {
+          begun = index.answers;
+        },
         project: (object) => {
           const entry = index.project(kind.name, object, !this.#reflector.synced);
           const uid = entry === undefined ? options.foreign.uidOf(object.metadata) : undefined;
@@ -88,7 +92,7 @@ export class TargetScope {
           this.#listed();
           options.foreign.listed(kind.name, options.namespace, foreign);
           foreign = new Map();
-          const changed = index.replace(kind.name, options.namespace, items, resourceVersion);
+          const changed = index.replace(kind.name, options.namespace, items, resourceVersion, begun);
           if (first) {
             this.#verified = this.#verify(items.length);
           } else {

@@ -168,8 +168,8 @@ export class TargetWatch {
   /** From all namespaces to those that matter, those in which copies were seen included. */
   #narrow(refused: TargetScope): void {
     const { kind, namespaces, index } = this.#options;
-    for (const { target, record } of index.copies()) {
-      if (target.kind === kind.name && record.ownership === 'ours') {
+    for (const { target, record } of index.copies(kind.name)) {
+      if (record.ownership === 'ours') {
         namespaces.remember(kind.name, target.namespace);
       }
     }

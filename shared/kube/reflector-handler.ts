@@ -11,6 +11,8 @@ export interface ObjectEvent<T extends KubeObject> {
  * everything is listed again.
  */
 export interface ReflectorHandler<T extends KubeObject, S> {
+  /** A list begins. */
+  listing?(): void;
   /** What is kept of a listed object; undefined drops it as soon as it is parsed (page by page). */
   project(object: T): S | undefined;
   /** A complete, finished list: whatever is not in `items` is not there. Never called with a partial list. */

@@ -116,6 +116,7 @@ export class Reflector<T extends KubeObject, S> {
     const { handler } = this.#options;
     this.#relistWanted = false;
     this.#position = undefined;
+    guarded('listing', () => handler.listing?.());
     const list = await listAll<T, S>({
       client: this.#options.client,
       resource: this.#options.resource,

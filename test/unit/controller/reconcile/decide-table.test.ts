@@ -30,6 +30,7 @@ const copy: CopyRecord = {
   unverified: false,
   inSyncWith: undefined,
   terminating: false,
+  answer: 0,
   additions: undefined,
 };
 

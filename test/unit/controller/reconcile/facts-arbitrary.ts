@@ -110,6 +110,7 @@ const records: fc.Arbitrary<CopyRecord> = fc.record({
   stamp: fc.constantFrom(undefined, ...stamps),
   unverified: fc.boolean(),
   inSyncWith: fc.option(versions, { nil: undefined }),
+  answer: fc.constant(0),
   terminating: fc.boolean(),
   additions: fc.constant(undefined),
 });

@@ -59,7 +59,9 @@ export class TargetWorld {
   #events: { readonly version: number; readonly event: Event }[] = [];
   #answers: (() => Promise<void>)[] = [];
   readonly #underWay = new Set<string>();
-  #list: { readonly version: number; readonly objects: readonly PayloadObject[] } | undefined;
+  #list:
+    | { readonly version: number; readonly begun: number; readonly objects: readonly PayloadObject[] }
+    | undefined;
   #version = 10;
   #uids = 0;
 
@@ -157,7 +159,7 @@ export class TargetWorld {
 
   beginList(): void {
     const objects = [...this.#objects.values()].map(({ object }) => object).filter(isSelected);
-    this.#list ??= { version: this.#version, objects };
+    this.#list ??= { version: this.#version, begun: this.#index.answers, objects };
   }
 
   /** The list arrives; the watch goes on from its version. */
@@ -167,7 +169,7 @@ export class TargetWorld {
       return;
     }
     const items = list.objects.flatMap((object) => this.#index.project('ConfigMap', object) ?? []);
-    this.#index.replace('ConfigMap', undefined, items, String(list.version));
+    this.#index.replace('ConfigMap', undefined, items, String(list.version), list.begun);
     this.#events = this.#events.filter(({ version }) => version > list.version);
     this.#list = undefined;
   }

@@ -74,10 +74,10 @@ function checkAgainst(world: TargetWorld, index: CopyIndex, afterList: boolean):
       }
     }
   }
-  const bySource = ['a', 'b'].flatMap((name) => [...index.targetsOf(`ConfigMap/demo/${name}`)]);
+  const bySource = ['a', 'b'].flatMap((name) => index.targetsOf(`ConfigMap/demo/${name}`));
   const keyed = (targets: Iterable<{ namespace: string; name: string }>): readonly string[] =>
     [...targets].map(({ namespace, name }) => `${namespace}/${name}`).sort();
-  expect(keyed(bySource)).toEqual(keyed(index.targets('ConfigMap')));
+  expect(keyed(bySource)).toEqual(keyed([...index.copies('ConfigMap')].map(({ target }) => target)));
 }
 
 it('knows the truth in the end, however lists, events and the answers to our own requests overtake each other', async () => {
@@ -250,6 +250,23 @@ describe('the copy index', () => {
     expect(index.standing(target)).toMatchObject({ resourceVersion: '7' });
     index.learn(target, stored('9', '2'));
     expect(index.standing(target)).toMatchObject({ resourceVersion: '9' });
+  });
+
+  it('keeps answers that came while a list was under way and are newer than the list', async () => {
+    const index = listed(stored('9'));
+    const [old] = [index.project('ConfigMap', stored('9'))].flatMap((item) => item ?? []);
+    const items = old === undefined ? [] : [old];
+    let begun = index.answers;
+    await index.during(target, () => Promise.resolve(stored('12', '2')));
+    expect(index.replace('ConfigMap', undefined, items, '11', begun)).toEqual([]);
+    expect(index.standing(target)).toMatchObject({ resourceVersion: '12' });
+    begun = index.answers;
+    await index.during(target, () => Promise.resolve(stored('14', '1', 'uid-next')));
+    expect(index.replace('ConfigMap', undefined, [], '13', begun)).toEqual([]);
+    expect(index.standing(target)).toMatchObject({ resourceVersion: '14' });
+    // What was answered before the list began is older than the list, unless the cluster was restored.
+    expect(index.replace('ConfigMap', undefined, [], '13', index.answers)).toEqual([target]);
+    expect(index.standing(target)).toBe('absent');
   });
 
   it('names what changed between two lists, and keeps what it read of the rest', () => {

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
 import type { LinkState } from '../../../../controller/contexts/context-link.ts';
 import { Verification, type VerifiedScope } from '../../../../controller/target/verification.ts';
+import type { ListOptions } from '../../../../shared/kube/client.ts';
 import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
-import type { PayloadObject } from '../../../../shared/kube/object.ts';
-import { configMaps } from '../../../../shared/kube/resource.ts';
+import type { KubeObject, PayloadObject } from '../../../../shared/kube/object.ts';
+import { configMaps, type Resource } from '../../../../shared/kube/resource.ts';
 import { anObject, FakeApi } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
@@ -92,9 +93,12 @@ it.each([
   cluster.put(50);
   const limits: (number | undefined)[] = [];
   const list = cluster.api.list.bind(cluster.api);
-  cluster.api.list = (resource, options) => {
+  cluster.api.list = async (resource, options) => {
     limits.push(options.limit);
-    return options.limit !== undefined && options.limit > 5 ? Promise.reject(error) : list(resource, options);
+    if (options.limit !== undefined && options.limit > 5) {
+      throw error;
+    }
+    return await list(resource, options);
   };
   const run = new Verification(clock, () => 0.5).run(cluster.scope(), never);
   await clock.advance(3_600_000);
@@ -112,11 +116,10 @@ it('keeps pages small where keys and labels are what is large', async () => {
   cluster.put(100, () => ({ data: keys }));
   let largest = 0;
   const list = cluster.api.list.bind(cluster.api);
-  cluster.api.list = async (resource, options) => {
-    const page = await list(resource, options);
+  cluster.api.list = async <T extends KubeObject>(resource: Resource, options: ListOptions) => {
+    const page = await list<T>(resource, options);
     largest = Math.max(largest, options.continue === undefined ? 0 : JSON.stringify(page).length);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type is the caller's, as with the real client
-    return page as never;
+    return page;
   };
   const run = new Verification(clock, () => 0.5).run(cluster.scope(), never);
   await clock.advance(1_000);
