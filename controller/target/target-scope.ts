@@ -35,8 +35,10 @@ export interface TargetScopeOptions {
    * copies of ours it has.
    */
   readonly onListed: (first: boolean, copies: number) => void;
-  /** The credentials may not list all namespaces. */
-  readonly onForbidden: (scope: TargetScope) => void;
+  /** The credentials may not list the scope. True where it is given up, in favour of another scope or link. */
+  readonly onForbidden: (scope: TargetScope) => boolean;
+  /** The credentials may list the scope and not watch it. Called again with each further list. */
+  readonly onUnwatchable: () => void;
   /** Lists began to fail. */
   readonly onListFailing: () => void;
   readonly signal: AbortSignal;
@@ -55,6 +57,8 @@ export class TargetScope {
   readonly #reflector: Reflector<KubeObject, NonNullable<ReturnType<CopyIndex['project']>>>;
   #failure: unknown;
   #failures = 0;
+  /** A watch was refused. */
+  #unwatchable = false;
   #ended: Promise<void> | undefined;
   #verified: Promise<void> | undefined;
 
@@ -90,6 +94,9 @@ export class TargetScope {
         },
         replaced: (items, { first, resourceVersion }) => {
           this.#listed();
+          if (this.#unwatchable) {
+            options.onUnwatchable();
+          }
           options.foreign.listed(kind.name, options.namespace, foreign);
           foreign = new Map();
           const changed = index.replace(kind.name, options.namespace, items, resourceVersion, begun);
@@ -101,6 +108,7 @@ export class TargetScope {
           options.onListed(first, items.filter(({ record }) => record.ownership === 'ours').length);
         },
         event: (event) => {
+          this.#unwatchable = false;
           const known = index.size;
           const target = index.observe(kind.name, event);
           if (target !== undefined) {
@@ -112,12 +120,15 @@ export class TargetScope {
         },
         failed: (error, phase) => {
           foreign = new Map();
-          if (isApiError(error, 'Forbidden') && options.namespace === undefined) {
-            options.onForbidden(this);
-            return;
-          }
           if (phase === 'list') {
+            if (isApiError(error, 'Forbidden') && options.onForbidden(this)) {
+              return;
+            }
             this.#listFailed(error);
+          } else if (isApiError(error, 'Forbidden') && !this.#unwatchable) {
+            // Perhaps the right to list is gone, too: a list shows it, once.
+            this.#unwatchable = true;
+            this.#reflector.relist();
           }
           if (!isApiError(error, 'Forbidden', 'Gone', 'TooManyRequests')) {
             link.suspect();

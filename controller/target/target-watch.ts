@@ -14,7 +14,10 @@ export interface RememberedNamespaces {
   forgetAll(kind: SyncedKindName): void;
 }
 
-export type TargetWatchOptions = Omit<TargetScopeOptions, 'namespace' | 'link' | 'onForbidden'> & {
+export type TargetWatchOptions = Omit<
+  TargetScopeOptions,
+  'namespace' | 'link' | 'onForbidden' | 'onUnwatchable'
+> & {
   /** Namespaces that somebody claims an object in: what is watched where not all may be. */
   readonly claimedNamespaces: () => ReadonlySet<string>;
   readonly namespaces: RememberedNamespaces;
@@ -30,6 +33,10 @@ export class TargetWatch {
   readonly #scopes = new Map<string | undefined, TargetScope>();
   /** Links that were refused all namespaces. */
   readonly #wideRefused = new WeakSet<ContextLink>();
+  /** Links that were refused a namespace, by namespace, since the last attempt at all namespaces. */
+  readonly #refused = new Map<string, Set<ContextLink>>();
+  /** Links of which the log says that they may not watch. */
+  readonly #unwatchable = new WeakSet<ContextLink>();
   readonly #stopping = new Set<Promise<void>>();
   #links: readonly ContextLink[] = [];
   /** Tries to list all namespaces, beside the scopes in use until it has. */
@@ -58,6 +65,10 @@ export class TargetWatch {
     for (const [namespace, scope] of this.#scopes) {
       const link = wanted.get(namespace);
       if (link === undefined || !this.#serves(scope.link, link)) {
+        if (namespace === undefined) {
+          // The link that takes over may turn out to have rights in some namespaces only.
+          this.#rememberCopies();
+        }
         this.#scopes.delete(namespace);
         this.#stop(scope);
       }
@@ -101,9 +112,12 @@ export class TargetWatch {
   }
 
   #wanted(): ReadonlyMap<string | undefined, ContextLink> {
-    const wide = byPreference(this.#links, undefined).find((link) => !this.#wideRefused.has(link));
+    const wide = this.#linkFor(undefined, this.#wideRefused);
     if (wide !== undefined) {
       return new Map([[undefined, wide]]);
+    }
+    if (this.#scopes.has(undefined)) {
+      this.#rememberCopies();
     }
     const { kind, namespaces, claimedNamespaces } = this.#options;
     const bound = this.#links.flatMap(({ namespace }) => namespace ?? []);
@@ -113,10 +127,17 @@ export class TargetWatch {
     }
     return new Map(
       [...new Set([...bound, ...claimed, ...namespaces.of(kind.name)])].flatMap((namespace) => {
-        const [link] = byPreference(this.#links, namespace);
+        const refused = this.#refused.get(namespace) ?? new Set();
+        const link = this.#linkFor(namespace, refused) ?? this.#linkFor(namespace, new Set());
         return link === undefined ? [] : [[namespace, link] as const];
       }),
     );
+  }
+
+  /** The link that fits a scope best, those apart that were refused it. While any link answers, no other one is waited for. */
+  #linkFor(namespace: string | undefined, refused: Pick<Set<ContextLink>, 'has'>): ContextLink | undefined {
+    const up = this.#links.filter(({ state }) => state === 'up');
+    return byPreference(up.length > 0 ? up : this.#links, namespace).find((link) => !refused.has(link));
   }
 
   /** A link that is in use stays in use while it works, whichever would be chosen afresh. */
@@ -140,8 +161,23 @@ export class TargetWatch {
         if (refused === this.#candidate) {
           this.#dropCandidate();
           this.#scheduleAttempt();
-        } else if (this.#scopes.get(undefined) === refused) {
+          return true;
+        }
+        if (refused.namespace !== undefined) {
+          return this.#passOn(refused, refused.namespace);
+        }
+        if (this.#scopes.get(undefined) === refused) {
           this.#narrow(refused);
+        }
+        return true;
+      },
+      onUnwatchable: () => {
+        if (!this.#unwatchable.has(link)) {
+          this.#unwatchable.add(link);
+          this.#options.logger.warn(
+            'copies on a target cluster are listed but cannot be watched, changes there are noticed late; grant watch',
+            { context: link.name, kind: this.#options.kind.name },
+          );
         }
       },
     });
@@ -165,14 +201,32 @@ export class TargetWatch {
     }
   }
 
-  /** From all namespaces to those that matter, those in which copies were seen included. */
-  #narrow(refused: TargetScope): void {
+  /** Hands a namespace to a link that was not refused it yet; false where there is none. */
+  #passOn(scope: TargetScope, namespace: string): boolean {
+    const refused = this.#refused.get(namespace) ?? new Set();
+    this.#refused.set(namespace, refused.add(scope.link));
+    const next = this.#linkFor(namespace, refused);
+    if (next === undefined || this.#scopes.get(namespace) !== scope) {
+      return false;
+    }
+    this.#stop(scope);
+    this.#scopes.set(namespace, this.#start(namespace, next));
+    return true;
+  }
+
+  /** Before all namespaces go out of sight: those in which copies were seen are to be watched. */
+  #rememberCopies(): void {
     const { kind, namespaces, index } = this.#options;
     for (const { target, record } of index.copies(kind.name)) {
       if (record.ownership === 'ours') {
         namespaces.remember(kind.name, target.namespace);
       }
     }
+  }
+
+  /** From all namespaces to those that matter. */
+  #narrow(refused: TargetScope): void {
+    this.#rememberCopies();
     this.#wideRefused.add(refused.link);
     this.#scopes.delete(undefined);
     this.#stop(refused);
@@ -209,6 +263,7 @@ export class TargetWatch {
     const { clock, random } = this.#options;
     this.#cancelAttempt = clock.schedule(backoffMs(this.#attempts, wideBackoff, random), () => {
       this.#cancelAttempt = undefined;
+      this.#refused.clear();
       // Each context in turn: any of them may have been given the rights.
       const link = this.#links[this.#attempts % Math.max(1, this.#links.length)];
       this.#attempts += 1;
