@@ -7,7 +7,7 @@ import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import type { Logger } from '../shared/logger.ts';
 import { syncedKinds } from '../shared/synced-kind.ts';
-import { targetOf } from './claims/claim.ts';
+import { type Claim, targetOf } from './claims/claim.ts';
 import { type ChangedList, Claims } from './claims/claims.ts';
 import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
@@ -24,7 +24,7 @@ import type { IdentityCheck } from './source/identity-check.ts';
 import type { KnownSource } from './source/known-source.ts';
 import { SourceIndex } from './source/source-index.ts';
 import { SourceReader } from './source/source-reader.ts';
-import type { SourceKey, SourceRecord } from './source/source-record.ts';
+import { type SourceKey, type SourceRecord, sourceKey } from './source/source-record.ts';
 import { followSources } from './source/source-watch.ts';
 import { Verification } from './target/verification.ts';
 
@@ -162,6 +162,12 @@ export class Engine {
     await Promise.all(this.#running);
     await this.registry.close();
     cancel();
+  }
+
+  /** Whether the source still asks for a copy in this cluster through this context. */
+  isClaimed({ source, context, cluster }: Claim): boolean {
+    const asks = this.#claims.resolutionOf(sourceKey(source))?.asks ?? [];
+    return asks.some((ask) => ask.context === context && ask.cluster === cluster);
   }
 
   #sourceChanged(key: SourceKey, record: SourceRecord | undefined): void {

@@ -103,6 +103,7 @@ export class Term {
       events: this.events,
       metrics: options.metrics,
       sourceOf: (key) => this.engine.sources.get(key),
+      isClaimed: (claim) => this.engine.isClaimed(claim),
     });
     const guards = new DeletionGuards({
       ...parts,

@@ -26,6 +26,8 @@ export interface ReporterOptions {
   readonly random: Random;
   /** The source of a key, as it is now. */
   readonly sourceOf: (key: SourceKey) => SourceRecord | undefined;
+  /** Whether a claim still holds: a pass can end after the list or the contexts changed. */
+  readonly isClaimed: (claim: Claim) => boolean;
 }
 
 /**
@@ -74,8 +76,10 @@ export class Reporter implements LaneObserver {
         listFailure: lane.listFailure(target),
         winner: pass.winner,
       });
-      if (problem !== 'unclear' && !isShadowed(claim, pass)) {
-        this.#set(claim.source, claim.context, problem);
+      if (isShadowed(claim, pass)) {
+        this.#drop(sourceKey(claim.source), claim.context);
+      } else if (problem !== 'unclear') {
+        this.#set(claim.source, claim.context, problem, claim);
       }
     }
   }
@@ -97,7 +101,6 @@ export class Reporter implements LaneObserver {
         this.#set(source, name, unavailableContext(name, problem));
       }
     }
-    // Dropped without a word: nothing was recovered where nothing is served any more.
     const standing = this.#problems.get(sourceKey(source));
     if (standing !== undefined) {
       const served = new Set([
@@ -106,7 +109,7 @@ export class Reporter implements LaneObserver {
       ]);
       for (const context of standing.keys()) {
         if (context !== wholeList && !served.has(context)) {
-          standing.delete(context);
+          this.#drop(sourceKey(source), context);
         }
       }
     }
@@ -136,7 +139,17 @@ export class Reporter implements LaneObserver {
     this.#problems.delete(key);
   }
 
-  #set(source: SourceRecord, scope: string, problem: Problem | undefined): void {
+  /** Without a word: nothing was recovered where nothing is served any more. */
+  #drop(key: SourceKey, scope: string): void {
+    const standing = this.#problems.get(key);
+    standing?.delete(scope);
+    if (standing?.size === 0) {
+      this.#problems.delete(key);
+    }
+  }
+
+  /** `claim`: what the problem is of; absent for what the list itself shows. */
+  #set(source: SourceRecord, scope: string, problem: Problem | undefined, claim?: Claim): void {
     const key = sourceKey(source);
     if (this.#options.sourceOf(key)?.uid !== source.uid) {
       // A pass that began before the source was gone.
@@ -147,12 +160,12 @@ export class Reporter implements LaneObserver {
     if (before?.reason === problem?.reason && before?.message === problem?.message) {
       return;
     }
+    if (claim !== undefined && !this.#options.isClaimed(claim)) {
+      return;
+    }
     const fields = { kind: source.kind, namespace: source.namespace, name: source.name };
     if (problem === undefined) {
-      standing?.delete(scope);
-      if (standing?.size === 0) {
-        this.#problems.delete(key);
-      }
+      this.#drop(key, scope);
       this.#event(source, 'Normal', 'Recovered', recoveryMessage(scope));
       this.#options.logger.info('problem of a source ended', {
         ...fields,

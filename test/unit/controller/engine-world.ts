@@ -57,6 +57,7 @@ export class EngineWorld implements AsyncDisposable {
       clock: this.clock,
       random: () => 0.5,
       sourceOf: (key) => this.#engine?.sources.get(key),
+      isClaimed: (claim) => this.#engine?.isClaimed(claim) === true,
     });
   }
 

@@ -41,6 +41,8 @@ let lane: Lane;
 let clock: ManualClock;
 let sources: Map<string, SourceRecord>;
 let repeats = false;
+/** Contexts that the sources still ask for. */
+let asked: Set<string>;
 
 /** Keeps every line as text. */
 function keepingLogger(): Logger {
@@ -63,6 +65,7 @@ beforeEach(() => {
   logged = [];
   clock = new ManualClock();
   sources = new Map([[sourceKey(source), source]]);
+  asked = new Set(['c1', 'c2']);
   reporter = new Reporter({
     events: {
       record: ({ type, reason, message, object }) => {
@@ -74,6 +77,7 @@ beforeEach(() => {
     clock,
     random: () => 0.5,
     sourceOf: (key) => sources.get(key),
+    isClaimed: ({ context }) => asked.has(context),
   });
   const { signal } = new AbortController();
   const client = new FakeApi(clock);
@@ -187,6 +191,32 @@ describe('the reporter', () => {
     reporter.forgotten(sourceKey(source));
     pass(noNamespace);
     expect([told.length, reporter.counts().size]).toEqual([1, 0]);
+  });
+
+  it('takes nothing from a pass that ends after its context left the list or means another cluster', () => {
+    pass(unowned, 'c1');
+    pass(unowned, 'c2');
+    asked.delete('c2');
+    resolved('c1', c1, c2);
+    pass(noNamespace, 'c2');
+    expect(reporter.counts()).toEqual(new Map([['Unowned', 1]]));
+    asked.delete('c1');
+    pass(level, 'c1');
+    expect([reasons().length, reporter.counts()]).toEqual([2, new Map([['Unowned', 1]])]);
+  });
+
+  it('drops the problem of a context once another one of its cluster serves the source', () => {
+    pass(unowned, 'c2');
+    const target = { kind: 'ConfigMap', namespace: 'demo', name: 'omni' } as const;
+    const claims = ['c1', 'c2'].map((context) => ({
+      source,
+      context,
+      cluster: 'cluster-c1',
+      target,
+      creation: 'ambiguous' as const,
+    }));
+    reporter.passed(lane, target, { outcome: level, claims, winner: claims[0] }, 5, repeats);
+    expect([reporter.counts().size, reasons()]).toEqual([0, ['Warning demo/omni Unowned']]);
   });
 
   it('repeats the Event of a problem that lasts before API servers drop it', async () => {
