@@ -13,7 +13,7 @@ import { StartupError } from '../shared/settings/startup-error.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import type { Trip } from './guard/trip.ts';
 import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
-import { confirmSource } from './source/identity-check.ts';
+import { confirmSource, IdentityCheck } from './source/identity-check.ts';
 import { KnownSource } from './source/known-source.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
 import { provenWrites } from './source/proven-writes.ts';
@@ -41,22 +41,24 @@ export async function runController(
     checkContexts(settings.contexts),
   );
   const openSource = connector(environment, () => undefined);
-  const client = openSource(spec);
+  const controller = new Controller(settings, environment, (options) => openSource(spec, options));
   const stopping = new AbortController();
   const stop = AbortSignal.any([signal, stopping.signal]);
   try {
-    await new Controller(settings, environment, client, (options) => openSource(spec, options)).run(stop);
+    await controller.run(stop);
   } finally {
     stopping.abort();
-    await client.close();
+    await controller.close();
   }
 }
+
+type SourceOptions = Pick<ConnectOptions, 'keepAlive' | 'onConnected'>;
 
 /** Opens connections whose credentials are obtained as they need it. */
 function connector(
   { clock, random, logger, credentialEnvironment, version }: ControllerEnvironment,
   onObtained: Issuers['onObtained'],
-): (spec: ConnectionSpec, options?: Pick<ConnectOptions, 'keepAlive'>) => KubeClient {
+): (spec: ConnectionSpec, options?: SourceOptions) => KubeClient {
   const issuers = createIssuers({ clock, random, logger, environment: credentialEnvironment, onObtained });
   return (spec, options = {}) =>
     connect(spec, { ...options, clock, logger, issuers, userAgent: `context-syncer/${version}` });
@@ -68,7 +70,7 @@ class Controller {
   readonly #environment: ControllerEnvironment;
   readonly #client: KubeClient;
   readonly #connect: (spec: ConnectionSpec) => KubeClient;
-  readonly #openSource: (options?: Pick<ConnectOptions, 'keepAlive'>) => KubeClient;
+  readonly #openSource: (options?: SourceOptions) => KubeClient;
   /** Opens a connection for each request, see IdentityCheck. */
   readonly #identityClient: KubeClient;
   /** When the mark was read last, in monotonic milliseconds. */
@@ -84,15 +86,26 @@ class Controller {
   constructor(
     settings: ControllerSettings,
     environment: ControllerEnvironment,
-    client: KubeClient,
-    openSource: (options?: Pick<ConnectOptions, 'keepAlive'>) => KubeClient,
+    openSource: (options?: SourceOptions) => KubeClient,
   ) {
     this.#settings = settings;
     this.#environment = environment;
-    this.#client = client;
     this.#openSource = openSource;
     this.#identityClient = openSource({ keepAlive: false });
-    this.#source = new KnownSource(client.server, environment.logger);
+    this.#client = openSource({
+      // An address can lead to another cluster for a moment that no other look falls into: what was opened then would stay.
+      onConnected: () => {
+        check.confirm().catch(() => undefined);
+      },
+    });
+    this.#source = new KnownSource(this.#client.server, environment.logger, () => {
+      this.#client.reconnect();
+    });
+    const check = new IdentityCheck({
+      clock: environment.clock,
+      source: this.#source,
+      readUid: () => this.#readSourceUid(undefined),
+    });
     this.#metrics = new ControllerMetrics(
       {
         lanes: () => this.#term?.engine.lanes.values() ?? [],
@@ -142,8 +155,12 @@ class Controller {
       await Promise.all([contexts.run(signal), this.#work(signal), this.#standBy(signal)]);
     } finally {
       await endpoints.stop();
-      await this.#identityClient.close();
     }
+  }
+
+  /** Ends the connections to the source cluster. */
+  async close(): Promise<void> {
+    await Promise.all([this.#client.close(), this.#identityClient.close()]);
   }
 
   /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */

@@ -72,7 +72,7 @@ export class Term {
   readonly #end = new AbortController();
   readonly #signal: AbortSignal;
 
-  private constructor(options: TermOptions, kept: Kept, stampKey: Buffer) {
+  private constructor(options: TermOptions, kept: Kept, stampKey: Buffer, timesOther: number) {
     const { settings, environment, client, identified, source } = options;
     const { logger, clock, random, identity } = environment;
     const { namespace, clusterName, takeOverFromUid } = settings;
@@ -153,12 +153,18 @@ export class Term {
       },
       signal: this.#signal,
     });
+    source.onOther(() => {
+      this.#end.abort();
+      // Events that wait must not be sent to another cluster.
+      void this.#eventClient.close();
+    }, timesOther);
   }
 
   /** Reads what earlier terms kept, for as long as it takes, and makes the parts of a new one. */
   static async begin(options: TermOptions): Promise<Term> {
     const { client, settings, environment, signal } = options;
     const { namespace } = settings;
+    const { timesOther } = options.source;
     const kept = new Kept();
     await loadState(kept.state, { ...environment, client, namespace, signal });
     for (const trip of options.trips) {
@@ -168,7 +174,8 @@ export class Term {
       get: (...request) => client.get(...request),
       create: provenWrites(client, confirmWith(options)).create,
     };
-    return new Term(options, kept, await loadStampKey(keyClient, namespace, environment.logger));
+    const stampKey = await loadStampKey(keyClient, namespace, environment.logger);
+    return new Term(options, kept, stampKey, timesOther);
   }
 
   /** Trips of the mass-deletion guard that are not written yet. */
@@ -182,11 +189,6 @@ export class Term {
     const { logger } = environment;
     source.onRestored(() => {
       this.engine.sourceRestored();
-    });
-    source.onOther(() => {
-      this.#end.abort();
-      // Events that wait must not be sent to another cluster.
-      void this.#eventClient.close();
     });
     try {
       logger.info('propagation started', {
@@ -202,7 +204,7 @@ export class Term {
       logger.info('propagation stopped');
     } finally {
       source.onRestored(undefined);
-      source.onOther(undefined);
+      source.forgetOnOther();
       await this.#eventClient.close();
     }
   }

@@ -36,17 +36,20 @@ export async function confirmSource({ source, readUid }: Omit<IdentityCheckOptio
 /** Confirms that the source cluster is the one that it was, for many callers at few requests. */
 export class IdentityCheck {
   readonly #options: IdentityCheckOptions;
+  readonly #timesOther: number;
   #startedAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
   constructor(options: IdentityCheckOptions) {
     this.#options = options;
+    this.#timesOther = options.source.timesOther;
   }
 
   /**
    * Resolves when the source cluster has said, after this call, that it is the one that it was. One check is under way
    * at a time: whoever calls meanwhile is served by the next one, so that hundreds of proofs cost few requests.
+   * Once another cluster has answered, a check vouches for nothing more: the next term has its own.
    * Throws OtherClusterError, or SourceReadError where it does not say who it is.
    */
   confirm(): Promise<void> {
@@ -81,6 +84,10 @@ export class IdentityCheck {
   async #check(): Promise<void> {
     try {
       await confirmSource(this.#options);
+      if (this.#options.source.timesOther !== this.#timesOther) {
+        // What is to be vouched for may have been read while another cluster was there.
+        throw new OtherClusterError();
+      }
     } catch (error) {
       throw error instanceof OtherClusterError ? error : new SourceReadError(error);
     }

@@ -20,17 +20,23 @@ export class KnownSource {
   readonly versions = new Map<SyncedKindName, number>();
   readonly #server: string;
   readonly #logger: Logger;
+  readonly #onBack: () => void;
   #uid: string | undefined;
   #otherUid: string | undefined;
+  #timesOther = 0;
   #mark: Mark | undefined;
   #restored = false;
   #onRestored: (() => void) | undefined;
   #onOther: (() => void) | undefined;
 
-  /** `server`: the address of the source cluster, for messages. */
-  constructor(server: string, logger: Logger) {
+  /**
+   * `server`: the address of the source cluster, for messages. `onBack`: called when the source cluster answers there
+   * again after another one did, before anything else learns of it: standing connections can still lead to the other one.
+   */
+  constructor(server: string, logger: Logger, onBack: () => void = () => undefined) {
     this.#server = server;
     this.#logger = logger;
+    this.#onBack = onBack;
   }
 
   /** The uid of its kube-system; undefined before it answered for the first time. */
@@ -51,12 +57,14 @@ export class KnownSource {
     this.#otherUid = other;
     const fields = { server: this.#server, uid: this.#uid, answeringUid: uid };
     if (other === undefined) {
+      this.#onBack();
       this.#logger.info('source cluster answers at its address again', fields);
     } else {
       this.#logger.error('another cluster answers at the address of the source cluster', {
         ...fields,
         hint: this.problem,
       });
+      this.#timesOther += 1;
       this.#onOther?.();
     }
     return other === undefined;
@@ -96,12 +104,25 @@ export class KnownSource {
     }
   }
 
-  /** Has a term of leadership told that another cluster answers at the source's address, also where one does already. */
-  onOther(listener: (() => void) | undefined): void {
+  /** How many times another cluster came to answer at the source's address. */
+  get timesOther(): number {
+    return this.#timesOther;
+  }
+
+  /**
+   * Has a term of leadership told that another cluster answers at the source's address, also where one does already or did
+   * since `timesOther` had this value.
+   */
+  onOther(listener: () => void, since = this.#timesOther): void {
     this.#onOther = listener;
-    if (this.#otherUid !== undefined) {
-      listener?.();
+    if (this.#otherUid !== undefined || this.#timesOther !== since) {
+      listener();
     }
+  }
+
+  /** Nobody is told any more. */
+  forgetOnOther(): void {
+    this.#onOther = undefined;
   }
 
   /** What is wrong and what to do, as a sentence, while another cluster answers at the source's address. */

@@ -95,6 +95,11 @@ export interface KubeClient {
   ): Promise<T | undefined>;
   /** GET /version: the cheapest proof that the server answers. An ApiError is an answer, too. */
   ping(options?: RequestOptions): Promise<void>;
+  /**
+   * Ends all connections, so that later requests reach whatever the address leads to by then. Requests and watches under
+   * way fail with TransportError.
+   */
+  reconnect(): void;
   /** Ends all connections; requests under way fail with AbortedError or TransportError. */
   close(): Promise<void>;
 }

@@ -3,13 +3,14 @@ import { openDispatcher } from './connection-dispatcher.ts';
 import type { ConnectionSpec } from './connection-spec.ts';
 import type { CredentialKeeper, CredentialState } from './credentials/credential-keeper.ts';
 import type { Credentials, MaterialTexts } from './credentials.ts';
-import { AbortedError } from './errors.ts';
+import { AbortedError, TransportError } from './errors.ts';
 
 export interface SessionOptions {
   readonly userAgent: string;
   readonly connectTimeoutMs: number;
   readonly maxConnections: number;
   readonly keepAlive: boolean;
+  readonly onConnected: (() => void) | undefined;
 }
 
 type Headers = Readonly<Record<string, string | string[]>>;
@@ -75,16 +76,26 @@ export class SessionKeeper {
     return credentials === undefined ? undefined : this.#sessionOf(credentials);
   }
 
+  /** Ends all connections; later requests open new ones. Requests and watches under way fail. */
+  reconnect(): void {
+    // destroy() does not fail: undici resolves it once the sockets are gone.
+    void this.#destroy(new TransportError('ConnectionReset', true, this.#origin));
+  }
+
   /** Requests and watches under way fail. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#credentials.close();
+    await this.#destroy(new AbortedError());
+  }
+
+  async #destroy(failure: Error): Promise<void> {
     const all = new Set(this.#draining);
     if (this.#session !== undefined) {
       all.add(this.#session.requests).add(this.#session.watches);
     }
     this.#session = undefined;
-    await Promise.all([...all].map((dispatcher) => dispatcher.destroy(new AbortedError())));
+    await Promise.all([...all].map((dispatcher) => dispatcher.destroy(failure)));
   }
 
   #sessionOf(credentials: Credentials): Session {
@@ -115,7 +126,7 @@ export class SessionKeeper {
   }
 
   #dispatcher(credentials: Credentials, forWatches: boolean): Dispatcher {
-    return openDispatcher({
+    const dispatcher = openDispatcher({
       origin: this.#origin,
       proxyUrl: this.#spec.proxyUrl,
       tls: credentials.tls,
@@ -124,6 +135,13 @@ export class SessionKeeper {
       keepAlive: this.#options.keepAlive,
       maxAnswerBytes: forWatches ? -1 : maxAnswerBytes,
     });
+    const { onConnected } = this.#options;
+    if (onConnected !== undefined && !forWatches) {
+      dispatcher.on('connect', () => {
+        onConnected();
+      });
+    }
+    return dispatcher;
   }
 
   #drain(dispatcher: Dispatcher): void {

@@ -39,6 +39,8 @@ export interface ConnectOptions {
    * fewer, so that a Lease renewal, a probe or a proof never waits for a connection.
    */
   readonly maxConnections?: number | undefined;
+  /** Called when a connection for requests was opened; not by way of a proxy. */
+  readonly onConnected?: (() => void) | undefined;
   /** False: every request opens a connection of its own, so that it reaches whatever the address leads to now. */
   readonly keepAlive?: boolean | undefined;
 }
@@ -98,6 +100,7 @@ class Connection implements KubeClient {
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
       maxConnections: options.maxConnections ?? 512,
       keepAlive: options.keepAlive ?? true,
+      onConnected: options.onConnected,
     });
   }
 
@@ -274,6 +277,10 @@ class Connection implements KubeClient {
 
   async ping(options: RequestOptions = {}): Promise<void> {
     await this.#call({ method: 'GET', path: '/version', question: { plural: '' } }, options);
+  }
+
+  reconnect(): void {
+    this.#keeper.reconnect();
   }
 
   async close(): Promise<void> {

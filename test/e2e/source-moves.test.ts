@@ -4,8 +4,9 @@ import { beforeAll, expect, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { apply, setData } from '../harness/kubectl.ts';
 import { metric } from '../harness/metrics.ts';
+import { processed } from '../harness/processed.ts';
 import type { Program } from '../harness/program.ts';
-import { appears, syncContexts, useStage } from '../harness/stage.ts';
+import { appears, find, syncContexts, useStage } from '../harness/stage.ts';
 import { FaultProxy } from '../sandbox/network/fault-proxy.ts';
 
 /** Target 2 takes the source's place, with an authority and tokens that the controller accepts. */
@@ -54,6 +55,33 @@ test.each([
     expect(await written()).toEqual([]);
   },
 );
+
+test('what another cluster says on connections that outlast its time at the address deletes nothing', async () => {
+  const here = stage();
+  await using proxy = await FaultProxy.start(here.source);
+  const controller = await here.startController([
+    '--leader-elect=false',
+    `--kubeconfig=${await kubeconfigOf(proxy)}`,
+  ]);
+  const names = ['kept-1', 'kept-2', 'kept-3'];
+  const copies = await Promise.all(
+    names.map(async (name) => {
+      await apply(here.source, configMap(name, 'there'));
+      return await appears(here.target(1), 'configmaps', 'moved', name);
+    }),
+  );
+
+  proxy.lead(here.target(2));
+  proxy.cut();
+  await readinessSays(controller, 'is another cluster');
+  // Connections that were opened to the other cluster stay, and new ones lead to the source.
+  proxy.lead(here.source);
+  await controller.ready();
+  await processed(here, controller, { context: 'context-1', target: 1, namespace: 'moved' });
+  expect(await Promise.all(names.map((name) => find(here.target(1), 'configmaps', 'moved', name)))).toEqual(
+    copies,
+  );
+});
 
 /** What a controller wrote on target 2, in its own namespace and beside sources. */
 async function written(): Promise<readonly string[]> {

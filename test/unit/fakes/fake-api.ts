@@ -306,6 +306,10 @@ export class FakeApi implements KubeClient {
     return this.#request(call, options, () => undefined);
   }
 
+  reconnect(): void {
+    this.endWatches(new TransportError('ConnectionReset', true, ''));
+  }
+
   close(): Promise<void> {
     this.endWatches(new AbortedError());
     return Promise.resolve();

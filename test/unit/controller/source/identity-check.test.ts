@@ -86,6 +86,13 @@ describe('the check of the source cluster', () => {
     expect(ended).toBe(1);
   });
 
+  it('vouches for nothing more once another cluster has answered, also where somebody else asked and it is gone', async () => {
+    source.recognise('other');
+    source.recognise('own');
+    const late = check.confirm();
+    await Promise.all([expect(late).rejects.toThrow(OtherClusterError), answer(0, 'own')]);
+  });
+
   it('fails where the cluster does not say who it is, and is asked again by the next call', async () => {
     const unknown = check.confirm();
     reads[0]?.reject(new TransportError('Timeout', true, ''));
@@ -110,6 +117,17 @@ describe('the known source', () => {
     ]);
   });
 
+  it('has standing connections ended when it answers again, before anybody relies on it', () => {
+    const order: (string | undefined)[] = [];
+    const known = new KnownSource('https://source.example', silentLogger, () => {
+      order.push('connections are ended');
+    });
+    for (const uid of ['own', 'own', 'other', 'other', 'own', 'own']) {
+      order.push(known.recognise(uid) ? uid : 'refused');
+    }
+    expect(order).toEqual(['own', 'own', 'refused', 'refused', 'connections are ended', 'own', 'own']);
+  });
+
   it('tells a term of leadership that another cluster answers, also where one did before the term', () => {
     source.recognise('other');
     expect(ended).toBe(1);
@@ -122,6 +140,11 @@ describe('the known source', () => {
     source.recognise('own');
     source.onOther(listen);
     expect(told).toBe(1);
+    source.onOther(listen, source.timesOther - 1);
+    expect(told).toBe(2);
+    source.forgetOnOther();
+    source.recognise('other');
+    expect(told).toBe(2);
   });
 
   it('tells a term of leadership that its mark went back, also where that was seen before the term', () => {

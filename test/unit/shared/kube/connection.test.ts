@@ -357,6 +357,32 @@ describe('connections', () => {
     expect(server.accepted).toBe(4);
   });
 
+  test('are new ones after a reconnect, which fails what is under way', async () => {
+    let answers = true;
+    await using server = await serve((request, response) => {
+      if (answers) {
+        found(request, response);
+      }
+    });
+    let opened = 0;
+    const onConnected = (): void => {
+      opened += 1;
+    };
+    await using connection = connectTo({ server: server.url }, { onConnected, maxConnections: 1 });
+    const get = (): Promise<unknown> => connection.client.get(configMaps, 'demo', 'omni');
+    await get();
+    await get();
+    expect([server.accepted, opened]).toEqual([1, 1]);
+    answers = false;
+    const outcome = failure(get());
+    await until(() => server.requests.length === 3);
+    connection.client.reconnect();
+    expect(await outcome).toMatchObject({ reason: 'ConnectionReset', sent: true });
+    answers = true;
+    await get();
+    expect([server.accepted, opened]).toEqual([2, 2]);
+  });
+
   test('close ends what is under way and what comes later', async () => {
     await using server = await serve(() => {});
     await using connection = connectTo({ server: server.url });
