@@ -7,7 +7,7 @@ import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import { type ClusterEvidence, isIdentity, refined } from './evidence.ts';
 import { describeLinkFailure, isOfCredentials, UnidentifiedError } from './link-problem.ts';
-import { isStillCluster, probeCluster, SourceSilentError } from './probe.ts';
+import { isStillCluster, probeCluster } from './probe.ts';
 
 /**
  * Milliseconds between two looks at a cluster that answers. Watches and writes find an outage sooner, and call for a
@@ -136,9 +136,6 @@ export class ContextLink {
     } catch (error) {
       if (signal.aborted) {
         return undefined;
-      }
-      if (state === 'up' && error instanceof SourceSilentError) {
-        return backoffMs(0, backoff, this.#options.random);
       }
       if (state === 'up' && isApiError(error, 'TooManyRequests')) {
         // It answers; asking less is what it wants.
