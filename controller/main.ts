@@ -13,7 +13,7 @@ import { StartupError } from '../shared/settings/startup-error.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import type { Trip } from './guard/trip.ts';
 import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
-import { confirmSource, IdentityCheck } from './source/identity-check.ts';
+import { confirmSource, IdentityCheck, OtherClusterError } from './source/identity-check.ts';
 import { KnownSource } from './source/known-source.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
 import { provenWrites } from './source/proven-writes.ts';
@@ -129,6 +129,7 @@ class Controller {
       setting: this.#settings.contexts,
       plugins: this.#settings.allowExec,
       client: this.#client,
+      confirm: () => this.#confirmRead(),
       clock,
       random,
       logger,
@@ -161,6 +162,15 @@ class Controller {
   /** Ends the connections to the source cluster. */
   async close(): Promise<void> {
     await Promise.all([this.#client.close(), this.#identityClient.close()]);
+  }
+
+  /** Throws where what was read a moment ago can be another cluster's. */
+  async #confirmRead(): Promise<void> {
+    const wasOther = this.#source.problem !== undefined;
+    await confirmSource({ source: this.#source, readUid: () => this.#readSourceUid(undefined) });
+    if (wasOther) {
+      throw new OtherClusterError();
+    }
   }
 
   /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */

@@ -15,7 +15,9 @@ export interface ContextsSourceOptions {
   /** Exec plugins that may be run. */
   readonly plugins: AllowedPlugins | undefined;
   /** The source cluster, for a Secret. */
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'list' | 'watch' | 'server'>;
+  /** As for Reflector: targets that another cluster at the source's address names are not ours. */
+  readonly confirm: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -40,7 +42,7 @@ export class ContextsSource {
 
   /** Follows the kubeconfig until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { setting, client, clock, random, logger } = this.#options;
+    const { setting, client, confirm, clock, random, logger } = this.#options;
     const onText = (config: KubeconfigText): void => {
       this.#take(config);
     };
@@ -59,7 +61,10 @@ export class ContextsSource {
           },
           signal,
         )
-      : followKubeconfigSecret({ ...setting, client, clock, random, logger, onText, onMissing }, signal));
+      : followKubeconfigSecret(
+          { ...setting, client, confirm, clock, random, logger, onText, onMissing },
+          signal,
+        ));
   }
 
   #take({ text, baseDirectory }: KubeconfigText): void {

@@ -12,7 +12,8 @@ import type { KubeconfigText } from './kubeconfig-file.ts';
  */
 export async function followKubeconfigSecret(
   options: {
-    readonly client: KubeClient;
+    readonly client: Pick<KubeClient, 'list' | 'watch' | 'server'>;
+    readonly confirm: () => Promise<void>;
     readonly namespace: string;
     readonly name: string;
     readonly key: string;

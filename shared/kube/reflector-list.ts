@@ -10,7 +10,7 @@ export interface FinishedList<S> {
 }
 
 export interface ListAllOptions<T extends KubeObject, S> {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'list'>;
   readonly resource: Resource;
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;

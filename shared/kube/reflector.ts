@@ -12,7 +12,7 @@ import type { Resource } from './resource.ts';
 export type { ObjectEvent, ReflectorHandler } from './reflector-handler.ts';
 
 export interface ReflectorOptions<T extends KubeObject, S> {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'list' | 'watch' | 'server'>;
   readonly resource: Resource;
   /** All namespaces when absent. */
   readonly namespace?: string | undefined;

@@ -39,6 +39,7 @@ test('credentials that are sent over plain http are logged by context, and not t
     setting: { from: 'secret', namespace: 'context-syncer', name: 'contexts', key: 'kubeconfig' },
     plugins: new Map(),
     client,
+    confirm: () => Promise.resolve(),
     clock,
     random: () => 0.5,
     logger,
@@ -54,4 +55,43 @@ test('credentials that are sent over plain http are logged by context, and not t
   expect(warnings).toEqual([
     'credentials of contexts are sent over plain http, readable on the way; use https {"contexts":["plain"]}',
   ]);
+});
+
+test('a kubeconfig in another cluster at the address of the source is not used', async () => {
+  const clock = new ManualClock();
+  const [source, other] = [new FakeApi(clock), new FakeApi(clock)];
+  for (const [api, name] of [[source, 'ours'] as const, [other, 'theirs'] as const]) {
+    api.put(secrets, {
+      ...anObject(secrets, 'context-syncer', 'contexts'),
+      data: {
+        kubeconfig: Buffer.from(kubeconfig({ [name]: 'https://10.0.0.1:6443' })).toString('base64'),
+      },
+    });
+  }
+  let place = other;
+  const used: string[] = [];
+  const stop = new AbortController();
+  const running = new ContextsSource({
+    setting: { from: 'secret', namespace: 'context-syncer', name: 'contexts', key: 'kubeconfig' },
+    plugins: new Map(),
+    client: {
+      list: (...request) => place.list(...request),
+      watch: (...request) => place.watch(...request),
+      server: source.server,
+    },
+    confirm: () => (place === source ? Promise.resolve() : Promise.reject(new Error('another cluster'))),
+    clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    onContexts: (contexts) => {
+      used.push(...contexts.map(({ name }) => name));
+    },
+    onRead: () => undefined,
+  }).run(stop.signal);
+  await clock.advance(10_000);
+  place = source;
+  await clock.advance(30_000);
+  stop.abort();
+  await running;
+  expect(used).toEqual(['ours']);
 });
