@@ -246,12 +246,16 @@ export class TargetWatch {
     }
   }
 
+  #isUp(link: ContextLink): boolean {
+    return link.state === 'up' && this.#links.includes(link);
+  }
+
   #adjustAttempts(isWide: boolean): void {
     if (isWide) {
       this.#cancelAttempt?.();
       this.#cancelAttempt = undefined;
       this.#dropCandidate();
-    } else if (this.#candidate !== undefined && !this.#links.includes(this.#candidate.link)) {
+    } else if (this.#candidate !== undefined && !this.#isUp(this.#candidate.link)) {
       this.#dropCandidate();
     }
     if (!isWide && this.#candidate === undefined && this.#cancelAttempt === undefined) {

@@ -20,6 +20,7 @@ let index: CopyIndex;
 let kept: KeptState;
 let claimed: Set<string>;
 let warnings: LogFields[];
+let states: Map<string, LinkState>;
 let stop: AbortController;
 let watch: TargetWatch;
 
@@ -30,6 +31,7 @@ beforeEach(() => {
   kept = new KeptState(() => undefined);
   claimed = new Set(['one', 'two']);
   warnings = [];
+  states = new Map();
   stop = new AbortController();
   const logger: Logger = {
     ...silentLogger,
@@ -109,6 +111,25 @@ describe('the watch of a target cluster', () => {
     expect([covered(), watch.failingLists]).toEqual([['two'], 0]);
   });
 
+  it('tries other contexts when the one that is being tried goes down', async () => {
+    let isWide = false;
+    let isSilent = false;
+    const rights: Rights = (namespace) => claimed.has(namespace ?? '') || isWide;
+    const trying = link('trying', 'up', (namespace) =>
+      isSilent ? unreachable() : claimed.has(namespace ?? ''),
+    );
+    const other = link('other', 'up', rights);
+    watch.adjust([trying, other]);
+    await clock.advance(1_000);
+    isSilent = true;
+    await clock.advance(60_000);
+    states.set('trying', 'down');
+    watch.adjust([trying, other]);
+    isWide = true;
+    await clock.advance(30 * 60_000);
+    expect(covered('one', 'any')).toEqual(['one', 'any']);
+  });
+
   it.each([
     { scope: 'all namespaces', rights: () => true },
     { scope: 'its namespaces', rights: inNamespaces('one', 'two') },
@@ -149,7 +170,7 @@ function unreachable(): Error {
   return new TransportError('Timeout', true, '');
 }
 
-/** A link in a state that lasts; what its credentials may do is what `rights` says. */
+/** A link in a state that `states` can change; what its credentials may do is what `rights` says. */
 function link(name: string, state: LinkState, rights: Rights): ContextLink {
   const client = api.connection();
   client.fault = (call) => {
@@ -165,7 +186,12 @@ function link(name: string, state: LinkState, rights: Rights): ContextLink {
     server: client.server,
     fingerprint: '',
     client,
-    status: { ...newLinkStatus, state },
+    status: {
+      ...newLinkStatus,
+      get state() {
+        return states.get(name) ?? state;
+      },
+    },
     sourceNamespaceUid: () => Promise.resolve(undefined),
     clock,
     random: () => 0.5,
