@@ -19,6 +19,7 @@ import { usualBudgetBytes } from './body-reader.ts';
 import { CatalogWatch } from './catalog-watch.ts';
 import { followClientCa, readClientCa } from './client-ca.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
+import { Judgements } from './judgements.ts';
 import { RefusalLog, usualRefusalLog } from './refusal-log.ts';
 import { refusalReasons, review } from './review.ts';
 import { reviewApp, reviewPath } from './review-app.ts';
@@ -64,6 +65,7 @@ class Webhook {
   readonly #certificates: ServingCertificates;
   readonly #metrics: WebhookMetrics;
   readonly #refusals: RefusalLog;
+  readonly #judgements = new Judgements();
   readonly #clientCa: string | undefined;
 
   constructor(
@@ -170,6 +172,7 @@ class Webhook {
       keys: this.#keys,
       ownNamespace: this.#settings.namespace,
       contexts: this.#catalog.inUse,
+      judgements: this.#judgements,
     });
     if (!response.allowed) {
       const reasons = refusalReasons(response);

@@ -1,13 +1,12 @@
 import type { Catalog } from '../shared/catalog/catalog.ts';
 import type { Keys } from '../shared/keys.ts';
 import { isCopy } from '../shared/rules/copy-mark.ts';
-import { judge } from '../shared/rules/judge.ts';
 import type { Subject } from '../shared/rules/subject.ts';
 import type { ViolationReason } from '../shared/rules/violation.ts';
-import { parseContextList } from '../shared/sync-contexts.ts';
 import { type SyncedKind, syncedKinds } from '../shared/synced-kind.ts';
 import type { AdmissionRequest, AdmissionResponse, ReviewedObject } from './admission-review.ts';
-import { syncIgnored, warningsOf } from './warnings.ts';
+import type { Judgements } from './judgements.ts';
+import { syncIgnored } from './warnings.ts';
 
 /** The contexts that are known; where none ever were, a sentence that says what is missing and what to do. */
 export type CatalogInUse = { readonly catalog: Catalog } | { readonly missing: string };
@@ -17,6 +16,7 @@ export interface ReviewCircumstances {
   readonly keys: Keys;
   readonly ownNamespace: string;
   readonly contexts: CatalogInUse;
+  readonly judgements: Judgements;
 }
 
 /** Why an object is refused. */
@@ -27,6 +27,7 @@ interface Refusal {
   readonly message: string;
 }
 
+const noContexts: Catalog = { contexts: new Map() };
 /** The object is as it should not be. */
 const unprocessable = 422;
 /** The object may be right; it cannot be told at present. */
@@ -54,19 +55,17 @@ export function review(request: AdmissionRequest, circumstances: ReviewCircumsta
   ) {
     return { uid, allowed: true };
   }
-  const subject = subjectOf(request, kind, value, circumstances.keys);
-  const refusals = refusalsOf(subject, circumstances);
-  const { keys, contexts } = circumstances;
-  const warnings = [
-    ...(annotation(request.object, keys.sync) === undefined ? [] : [syncIgnored(keys)]),
-    ...('catalog' in contexts ? warningsOf(subject, contexts.catalog) : []),
-  ];
+  const { keys } = circumstances;
+  const subject = subjectOf(request, kind, keys);
+  const { refusals, warnings } = judgementOf(subject, value, circumstances);
+  const told =
+    annotation(request.object, keys.sync) === undefined ? warnings : [syncIgnored(keys), ...warnings];
   return {
     uid,
     ...(refusals.length === 0
       ? { allowed: true }
-      : { allowed: false, status: statusOf(subject, refusals, circumstances.keys) }),
-    ...(warnings.length === 0 ? {} : { warnings }),
+      : { allowed: false, status: statusOf(subject, refusals, keys) }),
+    ...(told.length === 0 ? {} : { warnings: told }),
   };
 }
 
@@ -99,33 +98,34 @@ function annotation(object: ReviewedObject | null | undefined, key: string): str
 }
 
 /** The object under review; `name` is empty while the API server has yet to generate it. */
-interface NamedSubject extends Subject {
+interface NamedSubject extends Omit<Subject, 'list'> {
   readonly name: string;
 }
 
-function subjectOf(request: AdmissionRequest, kind: SyncedKind, value: string, keys: Keys): NamedSubject {
+function subjectOf(request: AdmissionRequest, kind: SyncedKind, keys: Keys): NamedSubject {
   const { object } = request;
   return {
     kind: kind.name,
     namespace: request.namespace ?? object?.metadata?.namespace ?? '',
     name: (request.name === '' ? undefined : request.name) ?? object?.metadata?.name ?? '',
-    list: parseContextList(value),
     isCopy: isCopy(object?.metadata ?? {}, keys),
     type: object?.type ?? undefined,
   };
 }
 
-function refusalsOf(subject: Subject, circumstances: ReviewCircumstances): readonly Refusal[] {
-  const { contexts } = circumstances;
+function judgementOf(
+  subject: NamedSubject,
+  value: string,
+  circumstances: ReviewCircumstances,
+): { readonly refusals: readonly Refusal[]; readonly warnings: readonly string[] } {
+  const { contexts, judgements } = circumstances;
   if ('catalog' in contexts) {
-    return judge(subject, { ...circumstances, catalog: contexts.catalog });
+    return judgements.of(subject, value, { ...circumstances, catalog: contexts.catalog });
   }
   // Without a catalog every name is unknown, which is no fault of the list; the other rules hold all the same.
-  const violations = judge(subject, { ...circumstances, catalog: { contexts: new Map() } });
-  return [
-    ...violations.filter(({ reason }) => reason !== 'UnknownContext'),
-    { reason: 'CatalogMissing', message: contexts.missing },
-  ];
+  const { refusals } = judgements.of(subject, value, { ...circumstances, catalog: noContexts });
+  const faults = refusals.filter(({ reason }) => reason !== 'UnknownContext');
+  return { refusals: [...faults, { reason: 'CatalogMissing', message: contexts.missing }], warnings: [] };
 }
 
 function statusOf(

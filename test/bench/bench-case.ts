@@ -16,6 +16,8 @@ export interface CaseRun {
   /** Small sizes: only the counts mean something. */
   readonly quick: boolean;
   readonly rounds: number;
+  /** Of load, for cases that last as long as one wants; undefined: as long as usual. */
+  readonly seconds: number | undefined;
   /** When the case's time is over, by `performance.now()`. */
   readonly deadline: number;
   readonly record: Recorder;

@@ -11,10 +11,12 @@ import { machine } from './machine.ts';
 import { reportTable } from './report.ts';
 import { type BenchReport, type CaseResult, Recorder, wrongCounts } from './result.ts';
 
-const usage = `usage: npm run bench -- [options]
+const usage = `usage: npm run bench -- [options] [CASE...]
 
+  CASE             only the named cases; without any, all
+  --case NAME      the same
   --quick          small sizes, under five minutes; only counts are checked
-  --case NAME      only this case; can be repeated
+  --seconds N      of load in the case webhook, for each server, rate and verdict; 120 when absent
   --rounds N       rounds of each case; 3 when absent, 1 with --quick
   --json FILE      writes all results as JSON
   --svg FILE       writes the latency distributions of the live cases as SVG
@@ -29,6 +31,7 @@ interface Choice {
   readonly quick: boolean;
   readonly list: boolean;
   readonly rounds: number;
+  readonly seconds: number | undefined;
   readonly cases: readonly BenchCase[];
   readonly json: string | undefined;
   readonly svg: string | undefined;
@@ -36,24 +39,29 @@ interface Choice {
 
 function choiceFromArguments(args: readonly string[]): Choice | undefined {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
       args: [...args],
+      allowPositionals: true,
       options: {
         quick: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         rounds: { type: 'string' },
+        seconds: { type: 'string' },
         case: { type: 'string', multiple: true },
         json: { type: 'string' },
         svg: { type: 'string' },
       },
     });
-    const named = values.case?.map((name) => cases.find((one) => one.name === name));
-    const chosen = named ?? cases.filter(({ quick }) => quick || !values.quick);
+    const names = [...positionals, ...(values.case ?? [])];
+    const named = names.map((name) => cases.find((one) => one.name === name));
+    const chosen = named.length > 0 ? named : cases.filter(({ quick }) => quick || !values.quick);
     const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+    const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
     const known = chosen.flatMap((one) => one ?? []);
-    const valid = known.length === chosen.length && Number.isInteger(rounds) && rounds > 0;
+    const positive = rounds > 0 && (seconds === undefined || seconds > 0);
+    const valid = known.length === chosen.length && Number.isInteger(rounds) && positive;
     const { quick, list, json, svg } = values;
-    return valid ? { quick, list, rounds, cases: known, json, svg } : undefined;
+    return valid ? { quick, list, rounds, seconds, cases: known, json, svg } : undefined;
   } catch {
     return undefined;
   }
@@ -94,7 +102,7 @@ async function main(): Promise<number> {
 
 async function runCase(
   { name, summary, minutes, run }: BenchCase,
-  { quick, rounds }: Choice,
+  { quick, rounds, seconds }: Choice,
 ): Promise<CaseResult> {
   const record = new Recorder();
   const began = performance.now();
@@ -103,7 +111,7 @@ async function runCase(
   console.error(`${name}: ${summary}`);
   let unfinished: string | undefined;
   try {
-    await Promise.race([run({ quick, rounds, deadline, record, say }), overdue(minutes)]);
+    await Promise.race([run({ quick, rounds, seconds, deadline, record, say }), overdue(minutes)]);
   } catch (error) {
     unfinished = error instanceof Error ? error.message : String(error);
     say(`not finished: ${unfinished}`);

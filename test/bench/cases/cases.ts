@@ -3,6 +3,7 @@ import { atRest } from './at-rest.ts';
 import { large } from './large.ts';
 import { manyClusters } from './many-clusters.ts';
 import { twoTargets } from './two-targets.ts';
+import { webhook } from './webhook.ts';
 
 /** All cases, in the order in which they run. */
-export const cases: readonly BenchCase[] = [...twoTargets, ...manyClusters, ...atRest, ...large];
+export const cases: readonly BenchCase[] = [...twoTargets, ...manyClusters, ...atRest, ...large, webhook];

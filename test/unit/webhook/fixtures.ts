@@ -1,4 +1,5 @@
 import type { AdmissionRequest, ReviewedObject } from '../../../webhook/admission-review.ts';
+import { Judgements } from '../../../webhook/judgements.ts';
 import type { ReviewCircumstances } from '../../../webhook/review.ts';
 import { aCatalog, aContext, keys, ownNamespace } from '../fakes/circumstances.ts';
 
@@ -20,6 +21,7 @@ export const circumstances: ReviewCircumstances = {
   keys,
   ownNamespace,
   contexts: { catalog },
+  judgements: new Judgements(),
 };
 
 /** An object with this list; undefined: without the annotation. */

@@ -13,6 +13,7 @@ import {
   reviewFormat,
 } from '../../../webhook/admission-review.ts';
 import { review } from '../../../webhook/review.ts';
+import { misunderstood } from './answer-schema.ts';
 import { bodyOf, catalog, circumstances, keys } from './fixtures.ts';
 
 const format = reviewFormat();
@@ -85,7 +86,8 @@ test('whatever the API server sends is read, answered, and answered with its uid
       const read = format.read(JSON.parse(bodyOf(request)));
       const answer: unknown = JSON.parse(format.write(review(read, circumstances)));
       // JSON has no lone surrogates, and neither has what the API server sends.
-      expect(answer).toMatchObject({ kind: 'AdmissionReview', response: { uid: request.uid } });
+      expect(answer).toMatchObject({ response: { uid: request.uid } });
+      expect(misunderstood(answer)).toBeUndefined();
     }),
     runs,
   );
@@ -122,6 +124,7 @@ test('the verdict on a new list is what the controller makes of the object, down
       });
       const expected = controllersView(source.kind, object);
       expect(response.allowed).toBe(expected.length === 0);
+      expect(misunderstood(JSON.parse(format.write(response)))).toBeUndefined();
       const causes = response.status?.details?.causes ?? [];
       expect(causes.map(({ reason, message }) => [reason, message])).toEqual(
         expected.map(({ reason, message }) => [reason, message]),

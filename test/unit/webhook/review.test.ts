@@ -9,6 +9,7 @@ import {
 } from '../../../webhook/admission-review.ts';
 import { refusalReasons, review } from '../../../webhook/review.ts';
 import { aCatalog, aContext } from '../fakes/circumstances.ts';
+import { misunderstood } from './answer-schema.ts';
 import { annotated, catalog, circumstances, keys, request } from './fixtures.ts';
 
 const known =
@@ -210,7 +211,9 @@ describe('a warning', () => {
       contexts: { catalog: aCatalog(aContext('c', { problem })) },
     });
     const { warnings = [] } = answer;
-    expect(JSON.parse(reviewFormat().write(answer))).toMatchObject({ response: { allowed: true, warnings } });
+    const written: unknown = JSON.parse(reviewFormat().write(answer));
+    expect(written).toMatchObject({ response: { allowed: true, warnings } });
+    expect(misunderstood(written)).toBeUndefined();
     expect(warnings).toEqual([
       expect.stringMatching(/^Context "c" cannot be used at present: {2}grant this .*…$/),
     ]);

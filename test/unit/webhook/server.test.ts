@@ -71,13 +71,6 @@ describe('a review', () => {
     expect(JSON.stringify([lines, answer.body])).not.toContain('canary');
   });
 
-  it('is answered by a review even when the verdict makes no sense', async () => {
-    const serving = await Serving.start({ answer: () => ({ uid: '', allowed: false }) });
-    expect(JSON.parse((await serving.ask({ body: good })).body)).toMatchObject({
-      response: { uid: 'u-1', allowed: false, status: { code: 500 } },
-    });
-  });
-
   it('of the largest size there is, is answered', async () => {
     const serving = await Serving.start();
     const padding = 'x'.repeat(maxBodyBytes - good.length - 1_000);
