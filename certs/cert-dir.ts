@@ -4,8 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../shared/clock.ts';
+import { ChangeLog } from '../shared/log/change-log.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { LogFields, Logger } from '../shared/logger.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import { isCurrent, keyFits, parseCertificate } from './certificate.ts';
 import type { Expiry, ServingCertificate, ServingCertificates } from './serving-certificates.ts';
@@ -33,13 +34,14 @@ const pauseMs = 50;
 export class CertDir implements ServingCertificates {
   readonly #options: CertDirOptions;
   readonly #wakeup: Wakeup;
+  readonly #complaints: ChangeLog;
   #inUse: { readonly hash: string; readonly certPem: string } | undefined;
-  #lastComplaint = '';
   #watcher: FSWatcher | undefined;
 
   constructor(options: CertDirOptions) {
     this.#options = options;
     this.#wakeup = new Wakeup(options.clock);
+    this.#complaints = new ChangeLog(options.logger);
   }
 
   problem(): string | undefined {
@@ -94,7 +96,7 @@ export class CertDir implements ServingCertificates {
       createSecureContext({ cert: certPem, key: keyPem });
       onLeaf({ certPem, keyPem });
       this.#inUse = { hash, certPem };
-      this.#lastComplaint = '';
+      this.#complaints.clear();
       logger.info('serving certificate in use', { folder });
       return true;
     } catch (error) {
@@ -103,13 +105,12 @@ export class CertDir implements ServingCertificates {
     }
   }
 
-  /** The same complaint is made once. */
-  #complain(fields: ReturnType<typeof errorFields>): void {
-    const { folder, logger } = this.#options;
-    const text = JSON.stringify(fields);
-    if (text === this.#lastComplaint) return;
-    this.#lastComplaint = text;
-    logger.error('certificate folder is not usable, the certificate in use stays', { folder, ...fields });
+  #complain(fields: LogFields): void {
+    const { folder } = this.#options;
+    this.#complaints.error('certificate folder is not usable, the certificate in use stays', {
+      folder,
+      ...fields,
+    });
   }
 
   /** A folder that is not there yet, or went away, is tried again at the next look. */

@@ -3,6 +3,7 @@ import { backoffMs } from '../shared/kube/backoff.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { ApiError } from '../shared/kube/errors.ts';
 import { secrets, validatingWebhookConfigurations } from '../shared/kube/resource.ts';
+import { watchObject } from '../shared/kube/watch-object.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { TokenBucket } from '../shared/token-bucket.ts';
@@ -12,7 +13,6 @@ import { CaBundle, type ReadBundle } from './ca-bundle.ts';
 import { CaStore, type StoredCas } from './ca-store.ts';
 import { isCurrent, parseCertificate } from './certificate.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
-import { changeWatch } from './change-watch.ts';
 import { makeCa } from './issue.ts';
 import type { KeyMaterial } from './key-material.ts';
 import { chainsTo, type LiveBundle } from './live-bundle.ts';
@@ -128,7 +128,9 @@ export class CertificateManager implements ServingCertificates {
 
   async run(signal: AbortSignal): Promise<void> {
     const { namespace, configurationName } = this.#options;
-    const watched = { ...this.#options, onChange: (): void => this.#wakeup.wake() };
+    // They only say that a look is worth while: what is there is read afresh, at the latest at the next regular look.
+    const wake = (): void => this.#wakeup.wake();
+    const watched = { ...this.#options, shape: 'metadata', onObject: wake, onAbsent: wake } as const;
     const secret = { resource: secrets, namespace, name: this.#secretName };
     const configuration = {
       resource: validatingWebhookConfigurations,
@@ -136,8 +138,8 @@ export class CertificateManager implements ServingCertificates {
       name: configurationName,
     };
     await Promise.all([
-      changeWatch({ ...watched, ...secret }).run(signal),
-      changeWatch({ ...watched, ...configuration }).run(signal),
+      watchObject({ ...watched, ...secret }).run(signal),
+      watchObject({ ...watched, ...configuration }).run(signal),
       this.#loop(signal),
     ]);
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/clock.ts';
+import { ChangeLog } from '../shared/log/change-log.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
 import { TokenBucket } from '../shared/token-bucket.ts';
 
@@ -10,14 +11,15 @@ const fightLogEveryMs = 600_000;
 export class UpkeepLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #complaints: ChangeLog;
   readonly #loggedWrites: TokenBucket;
   #caBundleWrites = 0;
   #nextFightLog = 0;
-  #lastComplaint = '';
 
   constructor({ logger, clock }: { readonly logger: Logger; readonly clock: Clock }) {
     this.#logger = logger;
     this.#clock = clock;
+    this.#complaints = new ChangeLog(logger);
     this.#loggedWrites = new TokenBucket(loggedWrites.burst, loggedWrites.everyMs, clock);
   }
 
@@ -44,13 +46,10 @@ export class UpkeepLog {
 
   /** An error until `fine`; the same complaint is made once. */
   complain(message: string, fields: LogFields): void {
-    const text = JSON.stringify([message, fields]);
-    if (text === this.#lastComplaint) return;
-    this.#lastComplaint = text;
-    this.#logger.error(message, fields);
+    this.#complaints.error(message, fields);
   }
 
   fine(): void {
-    this.#lastComplaint = '';
+    this.#complaints.clear();
   }
 }

@@ -5,8 +5,10 @@ import { type Installation, installationKeys } from '../shared/installation.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { isApiError } from '../shared/kube/errors.ts';
 import type { PayloadObject } from '../shared/kube/object.ts';
-import { Reflector } from '../shared/kube/reflector.ts';
+import type { Reflector } from '../shared/kube/reflector.ts';
 import { configMaps } from '../shared/kube/resource.ts';
+import { watchObject } from '../shared/kube/watch-object.ts';
+import { ChangeLog } from '../shared/log/change-log.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
 import { flagOf } from '../shared/settings/setting.ts';
@@ -42,46 +44,34 @@ interface Trouble {
 export class CatalogWatch {
   readonly #options: CatalogWatchOptions;
   readonly #configMap: string;
+  readonly #log: ChangeLog;
   readonly #reflector: Reflector<PayloadObject, PayloadObject>;
   #catalog: Catalog | undefined;
   #text: string | undefined;
   #trouble: Trouble | undefined;
-  #lastLogged: string | undefined;
   /** Monotonic milliseconds at which the catalog in use was last known to be the published one. */
   #confirmedAt: number | undefined;
 
   constructor(options: CatalogWatchOptions) {
     this.#options = options;
+    this.#log = new ChangeLog(options.logger);
     this.#configMap = `ConfigMap ${options.namespace}/${catalogConfigMapName}`;
     this.#trouble = {
       what: `${this.#configMap} has not been read yet`,
       remedy: 'the webhook has only just started; try again in a few seconds',
     };
-    this.#reflector = new Reflector<PayloadObject, PayloadObject>({
+    this.#reflector = watchObject<PayloadObject>({
       ...options,
       resource: configMaps,
-      fieldSelector: `metadata.name=${catalogConfigMapName}`,
-      firstListShape: 'full',
-      shape: 'full',
-      handler: {
-        project: (configMap) => configMap,
-        replaced: ([configMap]) => {
-          if (configMap === undefined) {
-            this.#missing('does not exist');
-          } else {
-            this.#take(configMap);
-          }
-        },
-        event: ({ type, object }) => {
-          if (type === 'DELETED') {
-            this.#missing('was deleted');
-          } else {
-            this.#take(object);
-          }
-        },
-        failed: (error) => {
-          this.#unreadable(error);
-        },
+      name: catalogConfigMapName,
+      onObject: (configMap) => {
+        this.#take(configMap);
+      },
+      onAbsent: (how) => {
+        this.#missing(how);
+      },
+      onFailure: (error) => {
+        this.#unreadable(error);
       },
     });
   }
@@ -196,22 +186,16 @@ export class CatalogWatch {
 
   #recovered(): void {
     this.#trouble = undefined;
-    this.#lastLogged = undefined;
+    this.#log.clear();
   }
 
   /** Said once for each trouble, though it may be met every few seconds. */
   #complain(fields: LogFields): void {
-    const { logger } = this.#options;
-    const what = this.#trouble?.what;
-    if (what === this.#lastLogged) {
-      return;
-    }
-    this.#lastLogged = what;
-    const more = { what, remedy: this.#trouble?.remedy, ...fields };
+    const more = { what: this.#trouble?.what, remedy: this.#trouble?.remedy, ...fields };
     if (this.#catalog === undefined) {
-      logger.warn('no catalog of contexts, annotated objects are refused', more);
+      this.#log.warn('no catalog of contexts, annotated objects are refused', more);
     } else {
-      logger.error('catalog of contexts is not usable, the last good one stays in use', more);
+      this.#log.error('catalog of contexts is not usable, the last good one stays in use', more);
     }
   }
 }

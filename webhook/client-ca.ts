@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../shared/clock.ts';
+import { ChangeLog } from '../shared/log/change-log.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
@@ -40,7 +41,7 @@ export async function followClientCa(
 ): Promise<void> {
   const { path, clock, logger, onChange } = options;
   let current = inUse;
-  let failing = false;
+  const complaints = new ChangeLog(logger);
   for (;;) {
     await clock.sleep(pollMs, signal);
     if (signal.aborted) {
@@ -48,17 +49,14 @@ export async function followClientCa(
     }
     try {
       const pem = await readClientCa(path);
-      failing = false;
+      complaints.clear();
       if (pem !== current) {
         onChange(pem);
         current = pem;
         logger.info('client CA in use', { path });
       }
     } catch (error) {
-      if (!failing) {
-        failing = true;
-        logger.error('client CA is not usable, the one in use stays', { path, ...errorFields(error) });
-      }
+      complaints.error('client CA is not usable, the one in use stays', { path, ...errorFields(error) });
     }
   }
 }

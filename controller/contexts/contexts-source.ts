@@ -4,6 +4,7 @@ import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
 import { explained, nameOf, readGivenKubeconfig } from '../../shared/kube/given-kubeconfig.ts';
 import { type ContextEntry, KubeconfigError, parseKubeconfig } from '../../shared/kube/kubeconfig.ts';
 import type { AllowedPlugins } from '../../shared/kube/kubeconfig-exec.ts';
+import { ChangeLog } from '../../shared/log/change-log.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ContextsSource as ContextsSetting } from '../../shared/settings/controller-settings.ts';
@@ -33,11 +34,12 @@ export interface ContextsSourceOptions {
 export class ContextsSource {
   readonly #options: ContextsSourceOptions;
   #hasUsable = false;
-  #lastProblem: string | undefined;
+  readonly #log: ChangeLog;
   #problemsShown = new Map<string, string>();
 
   constructor(options: ContextsSourceOptions) {
     this.#options = options;
+    this.#log = new ChangeLog(options.logger);
   }
 
   /** Follows the kubeconfig until the signal aborts. */
@@ -93,7 +95,7 @@ export class ContextsSource {
     }
     this.#hasUsable = unusable.length < contexts.length;
     onRead('accepted');
-    this.#lastProblem = undefined;
+    this.#log.clear();
     logger.info('kubeconfig with the target contexts read', { contexts: contexts.map(({ name }) => name) });
     this.#showProblems(contexts);
     this.#warnOfPlainText(contexts);
@@ -101,17 +103,11 @@ export class ContextsSource {
   }
 
   #complain(what: string, error: unknown, problems: readonly string[] = []): void {
-    const { logger } = this.#options;
-    const fields = { what, problems, ...(error === undefined ? {} : errorFields(error)) };
-    const text = JSON.stringify(fields);
-    // Looked at every few seconds, said once.
-    if (text !== this.#lastProblem) {
-      this.#lastProblem = text;
-      logger.error(
-        'kubeconfig with the target contexts is not usable, the last good one stays in use',
-        fields,
-      );
-    }
+    this.#log.error('kubeconfig with the target contexts is not usable, the last good one stays in use', {
+      what,
+      problems,
+      ...(error === undefined ? {} : errorFields(error)),
+    });
   }
 
   #warnOfPlainText(contexts: readonly ContextEntry[]): void {

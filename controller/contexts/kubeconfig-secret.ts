@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
-import { Reflector } from '../../shared/kube/reflector.ts';
 import { secrets } from '../../shared/kube/resource.ts';
+import { watchObject } from '../../shared/kube/watch-object.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { KubeconfigText } from './kubeconfig-file.ts';
 
@@ -28,8 +28,8 @@ export async function followKubeconfigSecret(
 ): Promise<void> {
   const { namespace, name, key, onMissing } = options;
   let last: string | undefined;
-  const take = (secret: PayloadObject): void => {
-    const encoded = secret.data?.[key];
+  const take = ({ data }: PayloadObject): void => {
+    const encoded = data?.[key];
     if (encoded === undefined) {
       onMissing(`Secret ${namespace}/${name} has no key "${key}"`);
       return;
@@ -39,32 +39,16 @@ export async function followKubeconfigSecret(
       options.onText({ text: Buffer.from(encoded, 'base64').toString('utf8'), baseDirectory: undefined });
     }
   };
-  const reflector = new Reflector<PayloadObject, PayloadObject>({
+  const secret = `Secret ${namespace}/${name}`;
+  await watchObject<PayloadObject>({
     ...options,
     resource: secrets,
-    fieldSelector: `metadata.name=${name}`,
-    firstListShape: 'full',
-    shape: 'full',
-    handler: {
-      project: (secret) => secret,
-      replaced: ([secret]) => {
-        if (secret === undefined) {
-          onMissing(`Secret ${namespace}/${name} does not exist`);
-        } else {
-          take(secret);
-        }
-      },
-      event: ({ type, object }) => {
-        if (type === 'DELETED') {
-          onMissing(`Secret ${namespace}/${name} was deleted`);
-        } else {
-          take(object);
-        }
-      },
-      failed: (error) => {
-        onMissing(`Secret ${namespace}/${name} cannot be read`, error);
-      },
+    onObject: take,
+    onAbsent: (how) => {
+      onMissing(`${secret} ${how}`);
     },
-  });
-  await reflector.run(signal);
+    onFailure: (error) => {
+      onMissing(`${secret} cannot be read`, error);
+    },
+  }).run(signal);
 }
