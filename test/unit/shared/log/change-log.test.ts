@@ -6,8 +6,8 @@ test('a line that lasts is written once, and again after it was something else o
   const lines: string[] = [];
   const log = new ChangeLog({
     ...silentLogger,
-    warn: (message, fields) => lines.push(`warn ${message} ${fields?.['at']}`),
-    error: (message, fields) => lines.push(`error ${message} ${fields?.['at']}`),
+    warn: (message, fields) => lines.push(`warn ${message} ${String(fields?.['at'])}`),
+    error: (message, fields) => lines.push(`error ${message} ${String(fields?.['at'])}`),
   });
   log.warn('slow', { at: 1 });
   log.warn('slow', { at: 1 });
