@@ -1,32 +1,11 @@
 #!/usr/bin/env node
-import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { systemClock } from '../shared/clock.ts';
-import { credentialVariables } from '../shared/kube/credentials/variables.ts';
-import { controllerCommand } from './controller-command.ts';
-import { programVersion } from './program-version.ts';
-import { runProgram } from './run-program.ts';
-import { webhookCommand } from './webhook-command.ts';
+import { exitStatus } from './exit-status.ts';
+import { nodeProblem } from './node-version.ts';
 
-const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
-
-const status = await runProgram(
-  {
-    args: process.argv.slice(2),
-    process,
-    clock: systemClock(),
-    random: Math.random,
-    identity: `${hostname()}_${randomUUID()}`,
-    version: await programVersion(),
-    inCluster: { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) },
-    credentialEnvironment: Object.fromEntries(credentialVariables.map((name) => [name, process.env[name]])),
-    stdout: (text) => void process.stdout.write(text),
-    stderr: (text) => void process.stderr.write(text),
-    readFile: (path) => readFile(path, 'utf8'),
-    exit: (status) => process.exit(status),
-  },
-  [controllerCommand, webhookCommand],
-);
-// Ended here and now: a connection or a timer that something forgot would keep a stopped process alive.
-process.exit(status);
+const problem = nodeProblem(process.versions.node);
+if (problem !== undefined) {
+  process.stderr.write(problem);
+  process.exit(exitStatus.badInput);
+}
+// Loaded after the check: an older Node.js cannot even load the rest, and says so in riddles.
+await import('./start.ts');
