@@ -32,6 +32,7 @@ export function readCommandLine(
     .version(version, '-V, --version', 'Print the version.')
     .helpOption('-h, --help', 'Print this help.')
     .helpCommand('help [COMMAND]', 'Print the help of a command.')
+    .addHelpText('after', `\n"${programName} COMMAND --help" lists the flags of a command.`)
     .configureOutput({
       writeOut: (text) => {
         output += text;
@@ -47,6 +48,7 @@ export function readCommandLine(
   for (const command of commands) {
     const subcommand = tolerant(program.command(command.name)).summary(command.summary);
     subcommand.description(command.summary).usage('[flags]').helpOption('-h, --help', 'Print this help.');
+    subcommand.addHelpText('after', `\nExample:\n  ${programName} ${command.name} ${command.example}`);
     const seen = addSettingOptions(subcommand, command.settings);
     subcommand.action(() => {
       result = { ask: 'run', command, given: givenSettings(command, seen, subcommand.args) };

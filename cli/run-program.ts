@@ -1,23 +1,17 @@
-import type { Clock, Random } from '../shared/clock.ts';
 import { createLogger } from '../shared/log/create-logger.ts';
 import { errorFields } from '../shared/log/error-fields.ts';
+import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
-import type { Command, Environment, PreparedCommand } from './command.ts';
+import type { Command, PreparedCommand } from './command.ts';
 import { programName, readCommandLine } from './command-line.ts';
 import { type CrashSource, exitOnCrash } from './exit-on-crash.ts';
 import { type ExitStatus, exitStatus } from './exit-status.ts';
 import { type SignalSource, stopOnSignals } from './stop-on-signals.ts';
 
-/** The process and its surroundings, as far as a command line needs them. */
-export interface Host {
+/** The process, as far as a command line needs it. */
+export interface ProcessAccess extends Omit<ProcessEnvironment, 'logger' | 'signal'> {
   readonly args: readonly string[];
   readonly process: SignalSource & CrashSource;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly identity: string;
-  readonly version: string;
-  readonly inCluster: Environment['inCluster'];
-  readonly credentialEnvironment: Environment['credentialEnvironment'];
   stdout(text: string): void;
   stderr(text: string): void;
   readFile(path: string): Promise<string>;
@@ -26,7 +20,7 @@ export interface Host {
 }
 
 /** Runs what the command line asks for, to its end. Never rejects. */
-export async function runProgram(host: Host, commands: readonly Command[]): Promise<ExitStatus> {
+export async function runProgram(host: ProcessAccess, commands: readonly Command[]): Promise<ExitStatus> {
   let name: string = programName;
   try {
     const commandLine = readCommandLine(host.args, commands, host.version);
@@ -51,7 +45,11 @@ export async function runProgram(host: Host, commands: readonly Command[]): Prom
   }
 }
 
-async function runPrepared(host: Host, name: string, prepared: PreparedCommand): Promise<ExitStatus> {
+async function runPrepared(
+  host: ProcessAccess,
+  name: string,
+  prepared: PreparedCommand,
+): Promise<ExitStatus> {
   const logger = createLogger({
     level: prepared.logLevel,
     format: prepared.logFormat,
@@ -89,7 +87,7 @@ async function runPrepared(host: Host, name: string, prepared: PreparedCommand):
   return exitStatus.clean;
 }
 
-function refuse(host: Host, name: string, problems: readonly string[]): void {
+function refuse(host: ProcessAccess, name: string, problems: readonly string[]): void {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   const lines = problems.map((problem) => `  - ${problem}`);
   host.stderr(`${name} cannot start: ${count}\n${lines.join('\n')}\nSee ${name} --help.\n`);

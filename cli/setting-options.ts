@@ -20,7 +20,7 @@ export interface SeenFlags {
 export function addSettingOptions(command: Commander, table: SettingsTable): SeenFlags {
   const seen: SeenFlags = { settings: [], configPaths: [] };
   for (const [key, setting] of Object.entries(table).filter(([, { fileOnly }]) => fileOnly !== true)) {
-    command.addOption(new Option(`${flagOf(key)} [${setting.placeholder}]`, describe(setting)));
+    command.addOption(new Option(`${flagOf(key)} [${setting.placeholder}]`, describe(setting, table)));
     command.on(`option:${flagOf(key).slice(2)}`, (value: string | null) => {
       const text = value ?? (setting.type.json === 'boolean' ? 'true' : undefined);
       seen.settings.push({ key, value: text === undefined ? 'nothing' : { text } });
@@ -36,13 +36,12 @@ export function addSettingOptions(command: Commander, table: SettingsTable): See
   return seen;
 }
 
-function describe(setting: Setting<unknown>): string {
-  const { description, type } = setting;
+function describe(setting: Setting<unknown>, table: SettingsTable): string {
+  const { description, type, exactlyOneOf } = setting;
+  const group = Object.keys(table).filter((key) => table[key]?.exactlyOneOf === exactlyOneOf);
   const notes = [
     ...(setting.required ? ['required'] : []),
-    ...(setting.exactlyOneOf === undefined
-      ? []
-      : [`exactly one of the flags for ${setting.exactlyOneOf} is required`]),
+    ...(exactlyOneOf === undefined ? [] : [`required: ${group.map(flagOf).join(' or ')}`]),
     ...(setting.default === undefined ? [] : [`default ${setting.default}`]),
   ];
   // A path and a switch need no words.

@@ -4,10 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { systemClock } from '../shared/clock.ts';
 import { credentialVariables } from '../shared/kube/credentials/variables.ts';
-import { controllerCommand } from './controller-command.ts';
+import { controllerCommand, webhookCommand } from './commands.ts';
 import { programVersion } from './program-version.ts';
 import { runProgram } from './run-program.ts';
-import { webhookCommand } from './webhook-command.ts';
 
 const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
 

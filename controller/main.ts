@@ -8,6 +8,7 @@ import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
 import { runWithLease } from '../shared/kube/lease.ts';
 import { leases } from '../shared/kube/resource.ts';
+import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
@@ -19,7 +20,7 @@ import { markingClient, readMark } from './source/marking-client.ts';
 import { provenWrites } from './source/proven-writes.ts';
 import { identifySource, kubeSystemUid, type SourceIdentity } from './source/source-identity.ts';
 import { followWhileStandingBy } from './source/standby.ts';
-import { type ControllerEnvironment, Term } from './term.ts';
+import { Term } from './term.ts';
 
 /** One Lease for the one shard that there is: all lanes. */
 const leaseName = 'context-syncer-controller';
@@ -33,7 +34,7 @@ const markEveryMs = 1_000;
  */
 export async function runController(
   settings: ControllerSettings,
-  environment: ControllerEnvironment,
+  environment: ProcessEnvironment,
 ): Promise<void> {
   const { signal } = environment;
   const spec = await withAllProblems(
@@ -56,7 +57,7 @@ type SourceOptions = Pick<ConnectOptions, 'keepAlive' | 'onConnected'>;
 
 /** Opens connections whose credentials are obtained as they need it. */
 function connector(
-  { clock, random, logger, credentialEnvironment, version }: ControllerEnvironment,
+  { clock, random, logger, credentialEnvironment, version }: ProcessEnvironment,
   onObtained: Issuers['onObtained'],
 ): (spec: ConnectionSpec, options?: SourceOptions) => KubeClient {
   const issuers = createIssuers({ clock, random, logger, environment: credentialEnvironment, onObtained });
@@ -67,7 +68,7 @@ function connector(
 /** The parts of one controller process, and what they know of each other. */
 class Controller {
   readonly #settings: ControllerSettings;
-  readonly #environment: ControllerEnvironment;
+  readonly #environment: ProcessEnvironment;
   readonly #client: KubeClient;
   readonly #connect: (spec: ConnectionSpec) => KubeClient;
   readonly #openSource: (options?: SourceOptions) => KubeClient;
@@ -85,7 +86,7 @@ class Controller {
 
   constructor(
     settings: ControllerSettings,
-    environment: ControllerEnvironment,
+    environment: ProcessEnvironment,
     openSource: (options?: SourceOptions) => KubeClient,
   ) {
     this.#settings = settings;

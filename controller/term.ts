@@ -1,11 +1,10 @@
 import { catalogConfigMapName } from '../shared/catalog/document.ts';
-import type { Clock, Random } from '../shared/clock.ts';
 import { type Keys, keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
 import { createEventRecorder, type EventRecorder } from '../shared/kube/event-recorder.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import { type ControllerSettings, catalogSettings } from '../shared/settings/controller-settings.ts';
 import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { Engine } from './engine.ts';
@@ -22,24 +21,9 @@ import { type Confirm, provenWrites } from './source/proven-writes.ts';
 import { type SourceIdentity, sourceNamespaceUid } from './source/source-identity.ts';
 import { loadStampKey } from './source/stamp-key.ts';
 
-/** What the process gives to the controller. */
-export interface ControllerEnvironment {
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Aborts when the process is asked to stop. */
-  readonly signal: AbortSignal;
-  /** Unique to this process: the holder's name in the Lease. */
-  readonly identity: string;
-  readonly version: string;
-  readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
-  /** Variables that credentials of target clusters are made with, by name. */
-  readonly credentialEnvironment: Readonly<Record<string, string | undefined>>;
-}
-
 export interface TermOptions {
   readonly settings: ControllerSettings;
-  readonly environment: ControllerEnvironment;
+  readonly environment: ProcessEnvironment;
   /** The source cluster. */
   readonly client: KubeClient;
   /** Opens another connection to the source cluster. */

@@ -4,14 +4,13 @@ import { CertificateManager } from '../certs/certificate-manager.ts';
 import { registerCertificateMetrics } from '../certs/certificate-metrics.ts';
 import { systemKeyMaterial } from '../certs/key-material.ts';
 import type { ServingCertificates } from '../certs/serving-certificates.ts';
-import type { Clock, Random } from '../shared/clock.ts';
 import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
 import { type Keys, keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { connect } from '../shared/kube/connection.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import type { WebhookSettings } from '../shared/settings/webhook-settings.ts';
 import { type AdmissionRequest, type AdmissionResponse, reviewFormat, wantedOf } from './admission-review.ts';
 import { BodyBudget } from './body-budget.ts';
@@ -26,22 +25,11 @@ import { reviewApp, reviewPath } from './review-app.ts';
 import { WebhookServer } from './server.ts';
 import { WebhookMetrics } from './webhook-metrics.ts';
 
-/** What the process gives to the webhook. */
-export interface WebhookEnvironment {
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Aborts when the process is asked to stop. */
-  readonly signal: AbortSignal;
-  readonly version: string;
-  readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
-}
-
 /**
  * Runs the webhook until the signal aborts, then drains it. Throws StartupError for input that nobody can work with: a
  * kubeconfig that is missing or unusable, an address that is taken. Everything that can heal is waited for.
  */
-export async function runWebhook(settings: WebhookSettings, environment: WebhookEnvironment): Promise<void> {
+export async function runWebhook(settings: WebhookSettings, environment: ProcessEnvironment): Promise<void> {
   const { logger, clock, inCluster, version } = environment;
   const spec = await ownClusterSpec(settings.kubeconfig, inCluster);
   const { clientCa } = settings;
@@ -57,7 +45,7 @@ export async function runWebhook(settings: WebhookSettings, environment: Webhook
 /** The parts of one webhook process, and what they know of each other. */
 class Webhook {
   readonly #settings: WebhookSettings;
-  readonly #environment: WebhookEnvironment;
+  readonly #environment: ProcessEnvironment;
   readonly #keys: Keys;
   readonly #server: WebhookServer;
   readonly #catalog: CatalogWatch;
@@ -70,7 +58,7 @@ class Webhook {
 
   constructor(
     settings: WebhookSettings,
-    environment: WebhookEnvironment,
+    environment: ProcessEnvironment,
     client: KubeClient,
     clientCa: string | undefined,
   ) {

@@ -80,16 +80,18 @@ function settingsOf(settings: SettingsTable): string {
     Object.entries(settings).map(([key, setting]) => [
       setting.fileOnly ? 'none' : code(`${flagOf(key)} ${setting.placeholder}`),
       code(key),
-      defaultOf(setting),
+      defaultOf(setting, settings),
       meaningOf(setting),
     ]),
   );
 }
 
-function defaultOf(setting: Setting<unknown>): string {
+function defaultOf(setting: Setting<unknown>, settings: SettingsTable): string {
   if (setting.default !== undefined) return code(setting.default);
   if (setting.required) return 'required';
-  return setting.exactlyOneOf === undefined ? '' : `one of those for ${setting.exactlyOneOf}`;
+  const { exactlyOneOf } = setting;
+  const group = Object.keys(settings).filter((key) => settings[key]?.exactlyOneOf === exactlyOneOf);
+  return exactlyOneOf === undefined ? '' : `required: ${group.map((key) => code(flagOf(key))).join(' or ')}`;
 }
 
 function meaningOf({ type, description }: Setting<unknown>): string {

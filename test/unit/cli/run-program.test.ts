@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { Command, Environment } from '../../../cli/command.ts';
-import { controllerCommand } from '../../../cli/controller-command.ts';
+import type { Command } from '../../../cli/command.ts';
+import { controllerCommand } from '../../../cli/commands.ts';
 import { runProgram } from '../../../cli/run-program.ts';
 import type { Clock } from '../../../shared/clock.ts';
+import type { ProcessEnvironment } from '../../../shared/process-environment.ts';
 import {
   type ControllerSettings,
   controllerSettings,
@@ -30,7 +31,7 @@ const enough = ['controller', '--cluster-name', 'home', '--contexts-kubeconfig=/
 
 async function trial(
   args: readonly string[],
-  run: (environment: Environment, stage: Stage) => Promise<void> = async () => undefined,
+  run: (environment: ProcessEnvironment, stage: Stage) => Promise<void> = async () => undefined,
 ): Promise<Trial> {
   const process = new EventEmitter();
   const scheduled: (() => void)[] = [];
