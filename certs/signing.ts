@@ -40,7 +40,7 @@ export function signCertificate(request: CertificateRequest, material: KeyMateri
   certificate.setExtensions([
     ...request.extensions,
     { name: 'subjectKeyIdentifier' },
-    // `true` would stand for the subject's own key, whoever signs.
+    // `true` would stand for the subject's own key, not the issuer's.
     { name: 'authorityKeyIdentifier', keyIdentifier: parent.generateSubjectKeyIdentifier().getBytes() },
   ]);
   const signer = issuer === undefined ? key : forge.pki.privateKeyFromPem(issuer.keyPem);

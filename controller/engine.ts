@@ -333,7 +333,7 @@ export class Engine {
 
   /**
    * The source cluster was restored. `cluster`: only a copy on that target says so. Deletion stops there alone, since
-   * whoever may write there could have made it up.
+   * a user who may write there could have made it up.
    */
   #wentBack(cluster: string | undefined): void {
     const { logger, guards } = this.#options;

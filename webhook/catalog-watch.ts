@@ -150,7 +150,7 @@ export class CatalogWatch {
       onRead('refused');
       this.#trouble = {
         what: `${this.#configMap} is damaged (${error.problems.join('; ')})`,
-        remedy: this.#seeController('which mends it'),
+        remedy: this.#seeController('which repairs it'),
       };
       this.#complain({ problems: error.problems });
     }
@@ -170,7 +170,7 @@ export class CatalogWatch {
 
   #unreadable(error: unknown): void {
     const forbidden = isApiError(error, 'Forbidden', 'Unauthorized');
-    // A watch that breaks off is ordinary, and mended by the next; without rights the next fails, too.
+    // A watch that breaks off is ordinary, and the next one follows; without rights the next fails, too.
     if (this.#catalog !== undefined && !forbidden) {
       return;
     }

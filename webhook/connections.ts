@@ -6,7 +6,7 @@ type ConnectionKey = string;
 /**
  * Bounds the open connections, apart for those that have carried a review and those that have not yet. When there is one
  * too many of a group, its oldest is closed, or the one whose last review is the longest ago. So new connections are
- * never refused, and whoever opens as many as there can be does not close those that the API servers use.
+ * never refused, and a client that opens as many as there can be does not close those that the API servers use.
  */
 export class Connections {
   readonly #maxOfEach: number;

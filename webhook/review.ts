@@ -39,7 +39,7 @@ const maxSentenceCharacters = 8_000;
 
 /**
  * The verdict on one request. Pure, and total: whatever the API server sends gets an answer. Only a new or changed
- * annotation can be refused, never its removal, so that nobody is kept from mending or taking away what is there.
+ * annotation can be refused, never its removal, so that nobody is kept from correcting or removing what is there.
  * `deletionTimestamp` means nothing here: an object that waits for its finalizers is still copied.
  */
 export function review(request: AdmissionRequest, circumstances: ReviewCircumstances): AdmissionResponse {

@@ -146,7 +146,7 @@ function isSentInPlainText({ server, token, basic, issuer }: ConnectionSpec): bo
 }
 
 /**
- * Throws StartupError when a kubeconfig file is missing or unusable at the start: somebody is there to mend it. A
+ * Throws StartupError when a kubeconfig file is missing or unusable at the start: somebody is there to correct it. A
  * Secret may come later.
  */
 export async function checkContexts(setting: ContextsSetting): Promise<void> {

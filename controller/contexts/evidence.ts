@@ -68,7 +68,7 @@ export function clusterId(members: readonly ClusterMember[], fallback: string): 
 /**
  * Sorts members into clusters. Those that know the uid of kube-system found the groups; a weaker member joins the one
  * group that it is the same cluster as. One that fits several, so that it would make one of clusters that are not, joins
- * the source's group if that is among them (a copy too few is mended, a written source is not), else none of them.
+ * the source's group if that is among them (a copy too few is repaired, a written source is not), else none of them.
  * Weak members that fit no group are put together among themselves.
  */
 export function groupByCluster<T extends ClusterMember>(members: readonly T[]): readonly (readonly T[])[] {

@@ -80,7 +80,7 @@ export function isOwnershipLabel(key: string, value: string): boolean {
 }
 
 /**
- * A keyed hash of a content (128 bits, base64url): equal contents have equal stamps, and whoever reads one on a copy
+ * A keyed hash of a content (128 bits, base64url): equal contents have equal stamps, and a reader of one on a copy
  * cannot try guesses of a Secret's values against it without the key. Absent and empty maps are equal, as they are
  * to an API server.
  */

@@ -14,7 +14,7 @@ export interface Origin {
   readonly clusterUID?: string;
   /** The copy's own place: elsewhere, the annotation is on a clone. Absent on copies that 0.1 and Kubed made. */
   readonly copy?: { readonly namespace: string; readonly name: string };
-  /** The context by way of which the copy was made. */
+  /** The context through which the copy was made. */
   readonly context?: string;
   /** Keyed hash of the content that the copy was given (see `contentStamp`). */
   readonly stamp?: string;

@@ -85,7 +85,7 @@ export class ControllerMetrics {
     // Read from the queues, which count for themselves.
     void new Counter({
       name: 'workqueue_adds_total',
-      help: 'Keys that were put up for work.',
+      help: 'Keys that were added to the queue.',
       labelNames: ['name'],
       registers,
       collect() {
@@ -97,7 +97,7 @@ export class ControllerMetrics {
     });
     this.#retries = new Counter({
       name: 'workqueue_retries_total',
-      help: 'Keys that were put back after a fruitless pass.',
+      help: 'Keys that were put back for a retry.',
       labelNames: ['name'],
       registers,
     });
@@ -109,7 +109,7 @@ export class ControllerMetrics {
     });
     this.#fruitless = new Counter({
       name: 'context_syncer_held_back_total',
-      help: 'Passes that wrote nothing because something stood in the way or was unknown, by reason.',
+      help: 'Passes that wrote nothing because something was in the way or unknown, by reason.',
       labelNames: ['reason'],
       registers,
     });
@@ -194,7 +194,7 @@ export class ControllerMetrics {
     );
     gauge(
       'workqueue_delayed',
-      'Keys that are put off until their time comes.',
+      'Keys that wait for the time of their retry.',
       ['name'],
       perLane(({ queue }) => queue.delayed),
     );
@@ -203,7 +203,7 @@ export class ControllerMetrics {
     ]);
     gauge(
       'context_syncer_copies',
-      'Copies that stand on a target cluster.',
+      'Copies on a target cluster.',
       ['name'],
       perLane(({ index }) => index.size),
     );
@@ -254,7 +254,7 @@ export class ControllerMetrics {
     );
     gauge(
       'context_syncer_last_success_timestamp_seconds',
-      'When a copy by way of a context was last found or made level, in seconds since the Unix epoch.',
+      'When a copy through a context was last found in sync or written, in seconds since the Unix epoch.',
       ['context'],
       () =>
         [...read.contexts()].flatMap(({ name }) => {

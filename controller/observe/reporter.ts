@@ -134,7 +134,7 @@ export class Reporter implements LaneObserver {
     }
   }
 
-  /** A source is none any more. */
+  /** The object is no longer a source. */
   forgotten(key: SourceKey): void {
     this.#problems.delete(key);
   }
@@ -225,5 +225,5 @@ function unavailableContext(context: string, problem: string): Problem {
 function recoveryMessage(scope: string): string {
   return scope === wholeList
     ? 'The list of contexts is valid again.'
-    : `The copy by way of context "${scope}" is level again.`;
+    : `The copy through context "${scope}" is in sync again.`;
 }

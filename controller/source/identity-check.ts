@@ -48,7 +48,7 @@ export class IdentityCheck {
 
   /**
    * Resolves when the source cluster has said, after this call, that it is the one that it was. One check is under way
-   * at a time: whoever calls meanwhile is served by the next one, so that hundreds of proofs cost few requests.
+   * at a time: callers that arrive meanwhile are served by the next one, so that hundreds of proofs cost few requests.
    * Once another cluster has answered, a check vouches for nothing more: the next term has its own.
    * Throws OtherClusterError, or SourceReadError where it does not say who it is.
    */

@@ -11,7 +11,7 @@ export interface SourceIndexOptions {
   readonly keys: Keys;
   /** The highest version of each kind that lists and events showed, also before this index was made. */
   readonly versions?: Map<SyncedKindName, number> | undefined;
-  /** A source appeared, changed or (undefined) is none any more. */
+  /** A source appeared, changed or (undefined) is no longer a source. */
   readonly onChange: (key: SourceKey, record: SourceRecord | undefined) => void;
   /** The source cluster went back in time, so that nothing known by version holds: its own versions show it. */
   readonly onWentBack: () => void;

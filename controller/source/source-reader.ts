@@ -97,7 +97,7 @@ export class SourceReader {
       bytes: 0,
     };
     this.#cache.set(key, entry);
-    // Never rejects: whoever reads gets the error.
+    // Never rejects: each caller gets the error.
     void this.#settle(key, entry, fetched);
     return entry.reading;
   }

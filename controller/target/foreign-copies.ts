@@ -5,7 +5,7 @@ import type { SyncedKindName } from '../../shared/synced-kind.ts';
 import type { CopyReading } from '../copy/copy-record.ts';
 import { otherSourceOf } from '../copy/origin.ts';
 
-/** Source clusters that are told apart; whoever may write on a target can make up any number. */
+/** Source clusters that are counted separately; a user who may write on a target can make up any number. */
 const maxUids = 20;
 const allOthers = 'others';
 /** Milliseconds in which the first lists of all kinds come in, for one log line. */

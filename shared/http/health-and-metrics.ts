@@ -9,7 +9,7 @@ export interface HealthAndMetricsOptions {
   readonly healthAddress: ListenAddress | undefined;
   /** Undefined: not served. The same as the health address: one server has both. */
   readonly metricsAddress: ListenAddress | undefined;
-  /** Whether this process should be left alive. What a restart does not mend is none of its checks. */
+  /** Whether the process works. Excludes anything that a restart cannot fix. */
   readonly livez: readonly HealthCheck[];
   /** Whether this process does its work, or stands by for it. */
   readonly readyz: readonly HealthCheck[];

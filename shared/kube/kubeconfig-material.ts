@@ -4,7 +4,7 @@ import { decodeBase64 } from './kubeconfig-pem.ts';
 
 /**
  * A field that exists as a file and as base64 in place (`<name>-data`). As for kubectl, the data wins. Without a base
- * directory the kubeconfig did not come from a file, and files are refused: whoever can write that
+ * directory the kubeconfig did not come from a file, and files are refused: a user who can write that
  * kubeconfig could otherwise send files of this process, such as its own token, to a server of their choice.
  */
 export function readMaterialField(

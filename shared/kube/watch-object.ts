@@ -1,12 +1,12 @@
 import type { Clock, Random } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import type { KubeClient, Shape } from './client.ts';
+import type { Shape } from './client.ts';
 import type { KubeObject } from './object.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import type { Resource } from './resource.ts';
 
 export interface ObjectWatchOptions<T extends KubeObject> {
-  readonly client: KubeClient;
+  readonly client: ReflectorOptions<T, T>['client'];
   readonly resource: Resource;
   /** Absent for an object of the cluster. */
   readonly namespace?: string | undefined;

@@ -21,7 +21,7 @@ export function errorFields(error: unknown): LogFields {
       reason: error.reason,
       sent: error.sent,
       cause: causeOf(error),
-      // It names a file or a setting, never its content, and without it nobody knows which one to mend.
+      // It names a file or a setting, never its content, and without it nobody knows which one to correct.
       problem: error.cause instanceof CredentialsError ? error.cause.message : undefined,
     };
   }

@@ -1,6 +1,6 @@
 /** As many names as a person still reads; a kubeconfig can hold hundreds, and an annotation tens of thousands. */
 export const namesShown = 10;
-/** Characters of a name that are shown: whoever may annotate an object chooses it, and an annotation holds 256 KiB. */
+/** Characters of a name that are shown: the owner of an object chooses it, and an annotation holds 256 KiB. */
 export const longestName = 253;
 
 /** `"a", "b" and 3 more`, or `none`. */

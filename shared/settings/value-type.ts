@@ -47,7 +47,7 @@ export const trueOrFalse: ValueType<boolean> = {
   parse: (given) => (given === 'true' || given === 'false' ? { value: given === 'true' } : undefined),
 };
 
-/** The path of a file; whether it can be read is seen by whoever reads it. */
+/** The path of a file. Whether it can be read is checked when it is read. */
 export const filePath: ValueType<string> = text(/^[^\0]+$/, 4096, 'the path of a file');
 
 // Lengths and characters are those of Kubernetes: RFC 1123 labels and subdomains, and label values.

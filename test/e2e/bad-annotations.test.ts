@@ -105,7 +105,7 @@ const cases: readonly Case[] = [
     other: 'left',
   },
   {
-    what: 'the source cluster by way of a user who sees one namespace of it',
+    what: 'the source cluster through a user who sees one namespace of it',
     list: 'good,home-narrow',
     says: ['"home-narrow" is the cluster that this object lives in'],
     good: 'served',

@@ -41,7 +41,7 @@ async function namespaceOf(here: Stage, namespace: string, subject: Subject): Pr
   await grantIn(here.target(1), namespace, 'copies', subject, [copyRights, namespaceRights]);
 }
 
-/** Takes objects of both kinds through their lives by way of the context; yields the ConfigMap's copy as it was last. */
+/** Takes objects of both kinds through their lives through the context; yields the ConfigMap's copy as it was last. */
 async function propagated(here: Stage, namespace: string): Promise<StoredObject> {
   const metadata = { name: 'omni', namespace, annotations: { [syncContexts]: namespace } };
   await create(here.source, { kind: 'ConfigMap', metadata, data: { leave: 'no' } });

@@ -282,7 +282,7 @@ async function refusesUnknownContext(namespace: string, plural: Plural): Promise
   });
 }
 
-/** Create, update, repair and delete, by way of both contexts. */
+/** Create, update, repair and delete, through both contexts. */
 async function syncsOne(namespace: string, plural: Plural): Promise<void> {
   const here = stage();
   const name = `settings-${namespace}`;

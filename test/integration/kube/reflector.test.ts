@@ -78,7 +78,7 @@ test('a selected watch reports the end of the selection as a deletion', async ()
   await expect.poll(() => mirror.events, within).toEqual(['DELETED copy']);
 });
 
-test('is level again after the API server was killed and came back', async () => {
+test('is in sync again after the API server was killed and came back', async () => {
   await makeNamespace(sandbox().source, 'killed');
   const client = await adminClient(sandbox().source);
   await client.create(configMaps, configMap('killed', 'before'));

@@ -80,7 +80,7 @@ describe('a catalog that there never was is told with the reason and what to do:
     await publish('{"version":1}');
     await start();
     expect(missing()).toBe(
-      'The contexts are not known: ConfigMap own/context-syncer-catalog is damaged (contexts is missing); see that the controller, which mends it, runs with --namespace=own and has read its contexts.',
+      'The contexts are not known: ConfigMap own/context-syncer-catalog is damaged (contexts is missing); see that the controller, which repairs it, runs with --namespace=own and has read its contexts.',
     );
     expect(reads).toEqual(['refused']);
   });

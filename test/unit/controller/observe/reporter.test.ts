@@ -113,7 +113,7 @@ beforeEach(() => {
   });
 });
 
-/** A pass over the copy that `of` claims by way of a context, the first of them being served. */
+/** A pass over the copy that `of` claims through a context, the first of them being served. */
 function pass(outcome: Outcome, context = 'c1', ...of: readonly SourceRecord[]): void {
   const target = { kind: 'ConfigMap', namespace: 'demo', name: 'omni' } as const;
   const claims = (of.length === 0 ? [source] : of).map((claimant) => ({
@@ -159,7 +159,7 @@ describe('the reporter', () => {
       'Warning demo/omni NamespaceNotFound',
       'Normal demo/omni Recovered',
     ]);
-    expect(told.at(-1)).toContain('The copy by way of context "c1" is level again.');
+    expect(told.at(-1)).toContain('The copy through context "c1" is in sync again.');
     expect(reporter.counts()).toEqual(new Map());
   });
 
