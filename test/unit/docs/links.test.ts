@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -50,4 +50,20 @@ test('every link of the documentation leads to a file and heading that exist', (
       .map((link) => `${guide}: ${link}`);
   });
   expect(broken).toEqual([]);
+});
+
+test('every path of the project that the documentation names exists', () => {
+  const rooms = 'certs|cli|controller|docs|manifests|shared|test|webhook';
+  const named = new RegExp(`\`((?:${rooms})/[\\w./-]*)\``, 'g');
+  const documents = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md', ...guidesIn('docs')]
+    // A record is about its time.
+    .filter((name) => !name.startsWith('docs/decisions/2'));
+  const missing = documents.flatMap((document) =>
+    [...readFileSync(join(root, document), 'utf8').matchAll(named)]
+      .map(([, path = '']) => path)
+      // Capitals stand for a name that the reader chooses, and `mine` is the reader's own folder.
+      .filter((path) => !/[A-Z]{2}|\/mine\b/.test(path) && !existsSync(join(root, path)))
+      .map((path) => `${document}: ${path}`),
+  );
+  expect(missing).toEqual([]);
 });
