@@ -1,6 +1,5 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
-import type { ConnectionSpec } from '../../shared/kube/connection-spec.ts';
 import { explained, nameOf, readGivenKubeconfig } from '../../shared/kube/given-kubeconfig.ts';
 import { type ContextEntry, KubeconfigError, parseKubeconfig } from '../../shared/kube/kubeconfig.ts';
 import type { AllowedPlugins } from '../../shared/kube/kubeconfig-exec.ts';
@@ -98,7 +97,6 @@ export class ContextsSource {
     this.#log.clear();
     logger.info('kubeconfig with the target contexts read', { contexts: contexts.map(({ name }) => name) });
     this.#showProblems(contexts);
-    this.#warnOfPlainText(contexts);
     onContexts(contexts);
   }
 
@@ -108,20 +106,6 @@ export class ContextsSource {
       problems,
       ...(error === undefined ? {} : errorFields(error)),
     });
-  }
-
-  #warnOfPlainText(contexts: readonly ContextEntry[]): void {
-    const plain = contexts.flatMap((context) =>
-      'connection' in context && isSentInPlainText(context.connection) ? [context.name] : [],
-    );
-    if (plain.length > 0) {
-      this.#options.logger.warn(
-        'credentials of contexts are sent over plain http, readable on the way; use https',
-        {
-          contexts: plain,
-        },
-      );
-    }
   }
 
   #showProblems(contexts: readonly ContextEntry[]): void {
@@ -139,10 +123,6 @@ export class ContextsSource {
       }
     }
   }
-}
-
-function isSentInPlainText({ server, token, basic, issuer }: ConnectionSpec): boolean {
-  return server.startsWith('http://') && (token !== undefined || basic !== undefined || issuer !== undefined);
 }
 
 /**

@@ -17,7 +17,7 @@ export function readUser(
   fields: UserFields,
   surroundings: ExecSurroundings,
 ): { settings: UserSettings; problems: string[] } {
-  const { baseDirectory } = surroundings;
+  const { baseDirectory, server } = surroundings;
   const problems: string[] = [];
   const issuer = fields.exec === undefined ? undefined : readExec(fields.exec, surroundings, problems);
   if (fields['auth-provider'] !== undefined) {
@@ -38,6 +38,12 @@ export function readUser(
   }
   if (settings.token !== undefined && settings.basic !== undefined) {
     problems.push('it has a token and a username: keep one of them, only one can be sent');
+  }
+  // kubectl leaves credentials out there, and the server would see somebody without a name.
+  if (server?.startsWith('http://') && (settings.token ?? settings.basic ?? issuer) !== undefined) {
+    problems.push(
+      'its credentials would be readable on the way to an http:// server: use https, or a user without credentials',
+    );
   }
   return { settings, problems };
 }

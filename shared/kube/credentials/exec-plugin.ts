@@ -61,14 +61,15 @@ export function execIssuer(
       signal,
       clock: options.clock,
     });
-    if (result.stderr !== '') {
-      options.logger.warn('exec plugin wrote to its standard error', {
-        server: settings.server,
-        plugin: plugin.name,
-        stderr: result.stderr,
-      });
-    }
     if (result.ended !== 'well') {
+      // Of a plugin that ends well it is left out: some show there what they have obtained.
+      if (result.stderr !== '') {
+        options.logger.warn('exec plugin failed and wrote to its standard error', {
+          server: settings.server,
+          plugin: plugin.name,
+          stderr: result.stderr,
+        });
+      }
       throw new CredentialsError(problemOf(plugin, result));
     }
     const answer = parsed(result.stdout);

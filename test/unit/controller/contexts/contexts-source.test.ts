@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ContextsSource } from '../../../../controller/contexts/contexts-source.ts';
 import { secrets } from '../../../../shared/kube/resource.ts';
-import { type LogFields, type Logger, silentLogger } from '../../../../shared/logger.ts';
+import { silentLogger } from '../../../../shared/logger.ts';
 import { anObject, FakeApi } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
@@ -16,46 +16,6 @@ function kubeconfig(servers: Readonly<Record<string, string>>): string {
     contexts: names.map((name) => ({ name, context: { cluster: name, user: name } })),
   });
 }
-
-test('credentials that are sent over plain http are logged by context, and not the others', async () => {
-  const clock = new ManualClock();
-  const client = new FakeApi(clock);
-  const text = kubeconfig({ plain: 'http://10.0.0.1:8080', safe: 'https://10.0.0.2:6443' });
-  client.put(secrets, {
-    ...anObject(secrets, 'context-syncer', 'contexts'),
-    data: { kubeconfig: Buffer.from(text).toString('base64') },
-  });
-  const warnings: string[] = [];
-  const logger: Logger = {
-    ...silentLogger,
-    warn: (message: string, fields?: LogFields) => {
-      warnings.push(`${message} ${JSON.stringify(fields)}`);
-    },
-    with: () => logger,
-  };
-  const used: string[] = [];
-  const stop = new AbortController();
-  const running = new ContextsSource({
-    setting: { from: 'secret', namespace: 'context-syncer', name: 'contexts', key: 'kubeconfig' },
-    plugins: new Map(),
-    client,
-    confirm: () => Promise.resolve(),
-    clock,
-    random: () => 0.5,
-    logger,
-    onContexts: (contexts) => {
-      used.push(...contexts.map(({ name }) => name));
-    },
-    onRead: () => undefined,
-  }).run(stop.signal);
-  await clock.advance(1_000);
-  stop.abort();
-  await running;
-  expect(used).toEqual(['plain', 'safe']);
-  expect(warnings).toEqual([
-    'credentials of contexts are sent over plain http, readable on the way; use https {"contexts":["plain"]}',
-  ]);
-});
 
 test('a kubeconfig in another cluster at the address of the source is not used', async () => {
   const clock = new ManualClock();

@@ -173,6 +173,21 @@ describe('a context that cannot be used is named, and the others go on', () => {
     ['password without name', { user: { password: 'CANARY' } }, /password without a username/],
     ['token and basic', { user: { token: 'CANARY', username: 'u' } }, /a token and a username/],
     ['token with a line end', { user: { token: 'CANARY\nx' } }, /characters that a header cannot carry/],
+    [
+      'token over plain http',
+      { cluster: { server: 'http://api' }, user: { token: 'CANARY' } },
+      /the user "u": its credentials would be readable on the way to an http:\/\/ server/,
+    ],
+    [
+      'token file over plain http',
+      { cluster: { server: 'HTTP://api' }, user: { tokenFile: '/CANARY' } },
+      /readable on the way/,
+    ],
+    [
+      'password over plain http',
+      { cluster: { server: 'http://api' }, user: { username: 'u', password: 'CANARY' } },
+      /readable on the way/,
+    ],
     ['groups without user', { user: { 'as-groups': ['CANARY'] } }, /without as/],
     ['header injection', { user: { as: 'a\r\nx: CANARY' } }, /printable ASCII/],
     ['bad namespace', { context: { namespace: 'A/b' } }, /its namespace is not/],
@@ -181,6 +196,12 @@ describe('a context that cannot be used is named, and the others go on', () => {
     expect(problem(entries['c'])).toMatch(expected);
     expect(entries['good']).toHaveProperty('connection');
     expect(inspect(entries['c'], { depth: null })).not.toContain('CANARY');
+  });
+
+  test('plain http without credentials, such as that of kubectl proxy, can be used', () => {
+    expect(settings({ cluster: { server: 'http://127.0.0.1:8001' } })).toMatchObject({
+      server: 'http://127.0.0.1:8001',
+    });
   });
 
   test('a certificate and the key of another', () => {

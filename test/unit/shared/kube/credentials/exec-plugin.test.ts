@@ -185,14 +185,17 @@ describe('a plugin that misbehaves becomes a problem that repeats nothing of its
   });
 });
 
-test('of its standard error, the last kilobyte is logged, without control characters', async () => {
-  await run(
-    `head -c 100000 /dev/zero | tr '\\0' x >&2; printf '\\033[31mwhy\\n' >&2; ${prints({ token: 't' })}`,
-  );
+test('of the standard error of a plugin that failed, the last kilobyte is logged, without control characters', async () => {
+  await problem(run("head -c 100000 /dev/zero | tr '\\0' x >&2; printf '\\033[31mwhy\\n' >&2; exit 1"));
   expect(lines).toHaveLength(1);
   const stderr = String(lines[0]?.['stderr']);
   expect(stderr).toMatch(/^x+ \[31mwhy$/);
   expect(stderr.length).toBeLessThanOrEqual(1024);
+});
+
+test('of the standard error of a plugin that ended well, nothing is logged: some show the token there', async () => {
+  await run(`echo "got CANARY" >&2; ${prints({ token: 'CANARY' })}`);
+  expect(inspect(lines)).not.toContain('CANARY');
 });
 
 /** Waits until no process has this number; one that nobody has waited for yet counts as gone. */
