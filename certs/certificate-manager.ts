@@ -51,7 +51,7 @@ const clockPollMs = 60_000;
  * Looks at the Secret and the configuration: this many at once, which is several rotations with lost races, then one in
  * this many milliseconds. It bounds what a fight over the CA bundle costs, and how long the bundle stays wrong in one.
  */
-const looks = { burst: 30, everyMs: 250 };
+const looks = { burst: 30, everyMs: 100 };
 const failureBackoff = { baseMs: 500, maxMs: 10_000 };
 const cannotKeepCurrent = 'certificates cannot be kept current, trying again';
 

@@ -1,8 +1,15 @@
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { keysOf } from '../../../shared/keys.ts';
 import { grantIn } from '../../harness/rbac.ts';
-import { syncContexts } from '../../harness/stage.ts';
 import type { ControlPlane } from '../../sandbox/control-plane/control-plane.ts';
+
+const { syncContexts } = keysOf('kubed.appscode.com');
+
+interface Created {
+  readonly status: number;
+  readonly body: string;
+}
 
 /** Somebody who may create ConfigMaps in a namespace of his own, over connections of his own. */
 export class Tenant {
@@ -30,7 +37,19 @@ export class Tenant {
   }
 
   /** Creates an object with this list; yields the status and the body of the answer. */
-  async create(list: string): Promise<{ readonly status: number; readonly body: string }> {
+  async create(list: string): Promise<Created> {
+    return await this.#post({
+      name: `object-${this.#created++}`,
+      annotations: { [syncContexts]: list },
+    });
+  }
+
+  /** Creates an object that the API server refuses by itself, without asking a webhook. */
+  async createMisnamed(): Promise<Created> {
+    return await this.#post({ name: 'Not A Name' });
+  }
+
+  async #post(metadata: object): Promise<Created> {
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
     const url = `${this.#place.url}/api/v1/namespaces/${this.namespace}/configmaps`;
     const headers = { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' };
@@ -39,8 +58,7 @@ export class Tenant {
     sent.on('response', (response) => {
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
     });
-    const name = `object-${this.#created++}`;
-    sent.end(JSON.stringify({ metadata: { name, annotations: { [syncContexts]: list } } }));
+    sent.end(JSON.stringify({ metadata }));
     return await promise;
   }
 
