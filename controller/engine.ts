@@ -95,7 +95,7 @@ export class Engine {
         this.#sourceChanged(key, record);
       },
       onWentBack: () => {
-        this.#wentBack(undefined);
+        this.#wentBack();
       },
     });
     this.registry = new ContextRegistry({
@@ -296,10 +296,9 @@ export class Engine {
       circumstances: () => this.#claims.circumstances,
       wasWitnessed: (key) => this.sources.wasWitnessed(key),
       versionsTrusted: () => this.sources.versionsTrusted,
-      noteRecordedVersion: (version) => {
-        if (this.sources.isBehind(version)) {
-          this.#wentBack(cluster);
-        }
+      isBehind: (version) => this.sources.isBehind(version),
+      onRestored: () => {
+        guards.stop(cluster, 'SourceRestored');
       },
       abandon: this.#abandon.signal,
     });
@@ -320,7 +319,7 @@ export class Engine {
 
   /** The source cluster is known to have been restored: what was listed and watched before says nothing. */
   sourceRestored(): void {
-    this.#wentBack(undefined);
+    this.#wentBack();
     this.#relistSources();
   }
 
@@ -331,18 +330,12 @@ export class Engine {
     }
   }
 
-  /**
-   * The source cluster was restored. `cluster`: only a copy on that target says so. Deletion stops there alone, since
-   * a user who may write there could have made it up.
-   */
-  #wentBack(cluster: string | undefined): void {
+  /** The source cluster's own versions show that it was restored. */
+  #wentBack(): void {
     const { logger, guards } = this.#options;
-    guards.stop(cluster, 'SourceRestored');
-    if (cluster !== undefined && !this.sources.versionsTrusted) {
-      return;
-    }
+    guards.stop(undefined, 'SourceRestored');
     this.sources.distrustVersions();
-    logger.warn('source cluster went back in time, all copies are compared by content', { seenOn: cluster });
+    logger.warn('source cluster went back in time, all copies are compared by content');
     this.#reader.clear();
     for (const lane of this.lanes.values()) {
       lane.resync();

@@ -5,6 +5,7 @@ import type { SyncedKind } from '../../shared/synced-kind.ts';
 import type { Content } from './content.ts';
 import type { CopyRecord } from './copy-record.ts';
 import { formatOrigin, originLabels, type SourceCluster } from './origin.ts';
+import { withSeal } from './seal.ts';
 import type { TargetRef } from './target-ref.ts';
 
 /** A source's content, with what identifies the version it was read at. */
@@ -24,6 +25,7 @@ export interface CopyPlan {
   readonly context: string;
   readonly keys: Keys;
   readonly cluster: SourceCluster;
+  readonly stampKey: Buffer;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface CopyPlan {
  * there is one, at the version that was seen of it.
  */
 export function buildCopy(plan: CopyPlan, standing?: CopyRecord): PayloadObject {
-  const { kind, target, source, keys, cluster } = plan;
+  const { kind, target, source, keys, cluster, stampKey } = plan;
   const { content } = source;
   const additions = standing?.additions;
   const origin = formatOrigin({
@@ -54,7 +56,11 @@ export function buildCopy(plan: CopyPlan, standing?: CopyRecord): PayloadObject 
       namespace: target.namespace,
       ...(standing === undefined ? {} : { uid: standing.uid, resourceVersion: standing.resourceVersion }),
       labels: { ...additions?.labels, ...content.labels, ...originLabels(keys, source, cluster.name) },
-      annotations: { ...additions?.annotations, ...content.annotations, [keys.origin]: origin },
+      annotations: {
+        ...additions?.annotations,
+        ...content.annotations,
+        [keys.origin]: withSeal(stampKey, kind.name, origin),
+      },
       ...(additions === undefined || additions.finalizers.length === 0
         ? {}
         : { finalizers: additions.finalizers }),

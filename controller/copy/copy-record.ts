@@ -1,6 +1,6 @@
 import type { Keys } from '../../shared/keys.ts';
 import type { ObjectMeta, PayloadObject } from '../../shared/kube/object.ts';
-import type { SyncedKind } from '../../shared/synced-kind.ts';
+import type { SyncedKind, SyncedKindName } from '../../shared/synced-kind.ts';
 import { contentOfCopy, contentStamp, isLastApplied } from './content.ts';
 import {
   type Origin,
@@ -11,6 +11,7 @@ import {
   type SourceCluster,
 } from './origin.ts';
 import type { OriginPool } from './origin-pool.ts';
+import { isSealed } from './seal.ts';
 
 /** Labels, annotations and the like that neither the source nor we put on a copy. They are left as they are. */
 export interface Additions {
@@ -36,6 +37,8 @@ export interface CopyRecord {
   readonly context: string | undefined;
   /** Its origin records this place as its own. Copies of 0.1 and of Kubed record none. */
   readonly placed: boolean;
+  /** Its origin is certainly written by us. Copies of 0.1 and of Kubed have no seal, and a lost key makes others of no seal, too. */
+  readonly sealed: boolean;
   /** Our labels are on it with their right values. */
   readonly labelled: boolean;
   /** Stamp of its content (see `contentStamp`); undefined while only metadata was seen. */
@@ -63,7 +66,7 @@ export interface CopyReading {
 /** The record of an object that was read whole. */
 export function recordOfObject(kind: SyncedKind, object: PayloadObject, reading: CopyReading): CopyRecord {
   const given = parseOrigin(object.metadata.annotations?.[reading.keys.origin]) ?? {};
-  const record = recordOfMetadata(object.metadata, reading);
+  const record = recordOfMetadata(kind.name, object.metadata, reading);
   const stamp = contentStamp(reading.stampKey, contentOfCopy(kind, object, given));
   // An equal text of its own would take its place in memory once more.
   return { ...record, stamp: stamp === record.origin?.stamp ? record.origin.stamp : stamp };
@@ -75,8 +78,13 @@ export function isIntact(record: CopyRecord): boolean {
 }
 
 /** The record of an object of which only metadata was seen. */
-export function recordOfMetadata(meta: ObjectMeta, { keys, cluster, origins }: CopyReading): CopyRecord {
-  const origin = parseOrigin(meta.annotations?.[keys.origin]);
+export function recordOfMetadata(
+  kind: SyncedKindName,
+  meta: ObjectMeta,
+  { keys, cluster, origins, stampKey }: CopyReading,
+): CopyRecord {
+  const text = meta.annotations?.[keys.origin];
+  const origin = parseOrigin(text);
   const ownership = ownershipOf(meta, origin, keys, cluster);
   return {
     uid: meta.uid ?? '',
@@ -85,6 +93,7 @@ export function recordOfMetadata(meta: ObjectMeta, { keys, cluster, origins }: C
     origin: origin === undefined ? undefined : origins.share(origin),
     context: origin?.context === undefined ? undefined : origins.name(origin.context),
     placed: origin?.copy !== undefined,
+    sealed: text !== undefined && ownership === 'ours' && isSealed(stampKey, kind, text),
     labelled: origin !== undefined && hasOriginLabels(meta, origin, keys, cluster),
     stamp: undefined,
     unverified: false,

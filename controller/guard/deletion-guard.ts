@@ -1,5 +1,5 @@
 import type { TargetKey } from '../copy/target-ref.ts';
-import type { Trip } from './trip.ts';
+import type { Trip, TripReason } from './trip.ts';
 
 /** Deletions that no event explains which are never too many, whatever the share. */
 const alwaysAllowed = 500;
@@ -11,20 +11,22 @@ const roundMs = 60 * 60_000;
 export interface DeletionGuardOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
-  /** What stops deletion in this cluster now. */
-  readonly trip: () => Trip | undefined;
+  /** What stops deletion in this cluster now, of copies with or without a seal. */
+  readonly trip: (sealed: boolean) => Trip | undefined;
   /** Stops deletion in this cluster; yields the trip. */
-  readonly stop: () => Trip;
+  readonly stop: (reason: TripReason) => Trip;
 }
 
 /**
  * Stops mass deletion in one target cluster: a wrong kubeconfig or a restored source cluster looks like thousands of
- * deleted sources, each with its own proof. Deletions that a watch event explains do not count.
+ * deleted sources, each with its own proof. Deletions that a watch event explains do not count. Copies without a seal, which
+ * somebody can have forged, have an allowance of their own.
  */
 export class DeletionGuard {
   readonly #options: DeletionGuardOptions;
-  /** Deleted in this round; at most `#limit` keys. */
-  readonly #counted = new Set<TargetKey>();
+  /** Deleted in this round, with and without a seal; as many as are allowed at most. */
+  readonly #sealed = new Set<TargetKey>();
+  readonly #unsealed = new Set<TargetKey>();
   /** Held back by the trip; at most as many keys as the cluster has copies, as are those that were released. */
   #held = new Set<TargetKey>();
   readonly #released = new Set<TargetKey>();
@@ -36,7 +38,7 @@ export class DeletionGuard {
   }
 
   get tripped(): boolean {
-    return this.#options.trip() !== undefined;
+    return this.#options.trip(false) !== undefined;
   }
 
   /** How many deletions are held back. */
@@ -45,14 +47,15 @@ export class DeletionGuard {
   }
 
   /**
-   * Something gives rise to inference (a start, a relist, a recovery) over this many copies. The allowance is new once
+   * Something gives rise to inference (a start, a relist, a recovery) over this many sealed copies. The allowance is new once
    * the last one is an hour old, and grows with what is found.
    */
   begin(copies: number): void {
     const now = this.#options.monotonic();
     if (this.#begunAt === undefined || now - this.#begunAt >= roundMs) {
       this.#begunAt = now;
-      this.#counted.clear();
+      this.#sealed.clear();
+      this.#unsealed.clear();
       this.#limit = alwaysAllowed;
     }
     this.#limit = Math.max(this.#limit, Math.floor(copies * allowedShare));
@@ -62,14 +65,16 @@ export class DeletionGuard {
    * Asks for one deletion that no event explains, and that is proved; yields what holds it back. One object counts once
    * in a round, however often it is deleted.
    */
-  obstacle(target: TargetKey): Trip | undefined {
+  obstacle(target: TargetKey, sealed = true): Trip | undefined {
     if (this.#released.has(target)) {
       return undefined;
     }
-    const isTooMany = !this.#counted.has(target) && this.#counted.size >= this.#limit;
-    const trip = this.#options.trip() ?? (isTooMany ? this.#options.stop() : undefined);
+    const counted = sealed ? this.#sealed : this.#unsealed;
+    const isTooMany = !counted.has(target) && counted.size >= (sealed ? this.#limit : alwaysAllowed);
+    const reason = sealed ? 'TooManyDeletions' : 'TooManyUnsealed';
+    const trip = this.#options.trip(sealed) ?? (isTooMany ? this.#options.stop(reason) : undefined);
     if (trip === undefined) {
-      this.#counted.add(target);
+      counted.add(target);
     } else {
       this.#held.add(target);
     }
@@ -78,7 +83,8 @@ export class DeletionGuard {
 
   /** A deletion that was allowed did not happen: a copy that cannot be deleted must not count. */
   giveBack(target: TargetKey): void {
-    this.#counted.delete(target);
+    this.#sealed.delete(target);
+    this.#unsealed.delete(target);
   }
 
   /** The object need not be deleted any more: it was, or it is wanted again. */

@@ -40,8 +40,8 @@ export class DeletionGuards {
     }
     const guard = new DeletionGuard({
       monotonic: () => this.#options.clock.monotonic(),
-      trip: () => this.#tripOf(cluster),
-      stop: () => this.stop(cluster, 'TooManyDeletions'),
+      trip: (sealed) => this.#tripOf(cluster, sealed),
+      stop: (reason) => this.stop(cluster, reason),
     });
     this.#guards.set(cluster, guard);
     return guard;
@@ -49,7 +49,7 @@ export class DeletionGuards {
 
   /** Stops deletion in a cluster (undefined: in all of them), unless it is stopped already. */
   stop(cluster: string | undefined, reason: TripReason): Trip {
-    const present = this.#tripOf(cluster);
+    const present = this.#tripOf(cluster, reason !== 'TooManyUnsealed');
     if (present !== undefined) {
       return present;
     }
@@ -78,14 +78,19 @@ export class DeletionGuards {
     }
     const freed = [...this.#guards].filter(
       ([cluster]) =>
-        this.#tripOf(cluster) === undefined &&
+        this.#tripOf(cluster, false) === undefined &&
         trips.some((trip) => trip.cluster === undefined || trip.cluster === cluster),
     );
     return new Map(freed.map(([cluster, guard]) => [cluster, guard.release()]));
   }
 
-  #tripOf(cluster: string | undefined): Trip | undefined {
-    return this.#options.kept.trips.find((trip) => trip.cluster === undefined || trip.cluster === cluster);
+  /** What stops the deletion of copies with or without a seal. */
+  #tripOf(cluster: string | undefined, sealed: boolean): Trip | undefined {
+    return this.#options.kept.trips.find(
+      (trip) =>
+        (trip.cluster === undefined || trip.cluster === cluster) &&
+        (!sealed || trip.reason !== 'TooManyUnsealed'),
+    );
   }
 
   #name(): string {

@@ -1,9 +1,10 @@
 /**
  * Why deletion stopped.
  * - `TooManyDeletions`: more than the allowance would be deleted in one cluster without an event that explains it.
+ * - `TooManyUnsealed`: the same of copies whose origin is not sealed, which somebody can have forged. It stops these alone.
  * - `SourceRestored`: the source cluster went back in time, so that what it lacks proves nothing.
  */
-export type TripReason = 'TooManyDeletions' | 'SourceRestored';
+export type TripReason = 'TooManyDeletions' | 'TooManyUnsealed' | 'SourceRestored';
 
 /** The mass-deletion guard stopped deleting. It lasts until an operator releases it by its name. */
 export interface Trip {

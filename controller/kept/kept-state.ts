@@ -5,12 +5,12 @@ import type { Trip, TripReason } from '../guard/trip.ts';
 /** The key of the catalog ConfigMap's data that holds the state. */
 export const stateKey = 'state.json';
 
-/** Trips beyond this many: the oldest are dropped. A cluster has one at most. */
+/** Trips beyond this many: the oldest are dropped. A cluster has two at most. */
 const maxTrips = 1_000;
 /** Namespaces in all: some 70 bytes each, in an object of at most 1 MiB that also holds the catalog. */
 const maxNamespaces = 5_000;
 
-const tripReasons: readonly TripReason[] = ['TooManyDeletions', 'SourceRestored'];
+const tripReasons: readonly TripReason[] = ['TooManyDeletions', 'TooManyUnsealed', 'SourceRestored'];
 
 type NamespacesByKind = Map<SyncedKindName, Set<string>>;
 

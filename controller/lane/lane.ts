@@ -12,7 +12,7 @@ import { Reconciler, type ReconcilerOptions } from '../reconcile/reconciler.ts';
 import { obstacleOf, retryDelayMs } from '../reconcile/retry.ts';
 import { TargetWriter } from '../reconcile/target-writer.ts';
 import { SourceReadError } from '../source/source-reader.ts';
-import { CopyIndex } from '../target/copy-index.ts';
+import { CopyIndex, type ListedCopy } from '../target/copy-index.ts';
 import { ForeignCopies } from '../target/foreign-copies.ts';
 import { byPreference, type RememberedNamespaces, TargetWatch } from '../target/target-watch.ts';
 import type { Verification } from '../target/verification.ts';
@@ -57,8 +57,10 @@ export interface LaneOptions
   readonly random: Random;
   readonly logger: Logger;
   readonly observer: LaneObserver;
-  /** Called with every source version that a copy of ours records when this cluster is listed for the first time. */
-  readonly noteRecordedVersion: (resourceVersion: string) => void;
+  /** True where the source cluster has yet to reach a version that a copy records: it was restored. */
+  readonly isBehind: (resourceVersion: string) => boolean;
+  /** A copy on this cluster shows that the source cluster was restored. */
+  readonly onRestored: () => void;
   /** No new work begins once it aborts. */
   readonly signal: AbortSignal;
   /** Requests under way are given up once it aborts. */
@@ -87,6 +89,8 @@ export class Lane implements ScheduledLane {
   readonly #unsynced = new Set<SyncedKindName>();
   readonly #stop = new AbortController();
   #links: readonly ContextLink[] = [];
+  /** A copy shows that the source cluster was restored: contents are compared, whatever versions say. */
+  #sawRestore = false;
   #idle: (() => void) | undefined;
 
   constructor(options: LaneOptions) {
@@ -110,6 +114,7 @@ export class Lane implements ScheduledLane {
       index: this.index,
       writer: new TargetWriter({ ...options.reading, index: this.index, signal: options.abandon }),
       contention,
+      versionsTrusted: () => options.versionsTrusted() && !this.#sawRestore,
       linksFor: (target, context) => this.#linksFor(target, context),
     });
     this.#watches = syncedKinds.map(
@@ -133,8 +138,11 @@ export class Lane implements ScheduledLane {
               contention.lost(targetKey(target));
             }
           },
-          onListed: (first) => {
-            this.#listed(kind.name, first);
+          onListed: (first, copies) => {
+            if (first) {
+              this.#lookForRestore(copies);
+            }
+            this.resync([kind.name]);
           },
           onListFailing: () => {
             // Whoever waits for the list is told why.
@@ -167,7 +175,7 @@ export class Lane implements ScheduledLane {
 
   /** Looks at everything that is claimed here and everything that exists here, of these kinds, as far as they are listed. */
   resync(kinds: readonly SyncedKindName[] = kindNames): void {
-    this.guard.begin(this.index.size);
+    this.guard.begin(this.index.sealed);
     for (const kind of kinds) {
       this.#unsynced.add(kind);
     }
@@ -276,15 +284,15 @@ export class Lane implements ScheduledLane {
     return this.#watches[kindNames.indexOf(kind)];
   }
 
-  #listed(kind: SyncedKindName, first: boolean): void {
-    if (first) {
-      for (const { record } of this.index.copies(kind)) {
-        if (record.ownership === 'ours') {
-          this.#options.noteRecordedVersion(record.origin?.resourceVersion ?? '');
-        }
-      }
+  /** Only a seal proves that the source cluster once had the version that a copy records. */
+  #lookForRestore(copies: readonly ListedCopy[]): void {
+    const { isBehind, onRestored } = this.#options;
+    const isProof = ({ record: { sealed, origin } }: ListedCopy): boolean =>
+      sealed && isBehind(origin?.resourceVersion ?? '');
+    if (!this.#sawRestore && copies.some(isProof)) {
+      this.#sawRestore = true;
+      onRestored();
     }
-    this.resync([kind]);
   }
 
   #linksFor(target: TargetRef, context: string | undefined): readonly ContextLink[] {

@@ -194,7 +194,7 @@ export class Reconciler {
       origin !== undefined &&
       wasWitnessed(sourceKey({ kind: target.kind, namespace: origin.namespace, name: origin.name }));
     const key = targetKey(target);
-    const trip = witnessed ? undefined : guard.obstacle(key);
+    const trip = witnessed ? undefined : guard.obstacle(key, decision.standing.sealed);
     if (trip !== undefined) {
       const held = origin === undefined ? {} : { held: { origin, trip: trip.name } };
       return { outcome: { kind: 'waiting', reason: 'DeletionGuard', ...held } };

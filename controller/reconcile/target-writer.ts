@@ -26,6 +26,7 @@ export interface WriterOptions {
   readonly index: CopyIndex;
   readonly keys: Keys;
   readonly cluster: SourceCluster;
+  readonly stampKey: Buffer;
   readonly signal: AbortSignal;
 }
 
@@ -156,8 +157,8 @@ export class TargetWriter {
   }
 
   #planOf(target: TargetRef, { source, claim }: WriteDecision): CopyPlan {
-    const { keys, cluster } = this.#options;
-    return { kind: syncedKind(target.kind), target, source, context: claim.context, keys, cluster };
+    const { keys, cluster, stampKey } = this.#options;
+    return { kind: syncedKind(target.kind), target, source, context: claim.context, keys, cluster, stampKey };
   }
 }
 

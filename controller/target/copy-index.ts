@@ -42,6 +42,11 @@ export class CopyIndex {
     return this.#records.size;
   }
 
+  /** Copies that are certainly ours. */
+  get sealed(): number {
+    return this.#records.sealed;
+  }
+
   /** Answers that were taken since the start: a list that begins now is newer than all of them. */
   get answers(): number {
     return this.#answers;
@@ -82,7 +87,7 @@ export class CopyIndex {
     if (namespace === undefined) {
       return undefined;
     }
-    const record = recordOfMetadata(metadata, this.#reading);
+    const record = recordOfMetadata(kind, metadata, this.#reading);
     return record.ownership === 'foreign'
       ? undefined
       : { target: { kind, namespace, name }, record: { ...record, unverified } };

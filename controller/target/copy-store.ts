@@ -12,9 +12,15 @@ export class CopyStore {
   /** Copies in another namespace than their source's, by source. All others have the key of their source. */
   readonly #displaced = new Map<SourceKey, Set<TargetKey>>();
   #size = 0;
+  #sealed = 0;
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Records of copies that are certainly ours. */
+  get sealed(): number {
+    return this.#sealed;
   }
 
   get(key: TargetKey): CopyRecord | undefined {
@@ -46,10 +52,10 @@ export class CopyStore {
   set(key: TargetKey, record: CopyRecord): void {
     const place = placeOf(key);
     const records = this.#places.get(place) ?? new Map<TargetKey, CopyRecord>();
-    this.#unlink(key, records.get(key));
-    this.#size -= records.size;
+    this.#forget(key, records.get(key));
     this.#places.set(place, records.set(key, record));
-    this.#size += records.size;
+    this.#size += 1;
+    this.#sealed += Number(record.sealed);
     const source = sourceOf(key, record);
     if (source !== undefined && source !== key) {
       this.#displaced.set(source, (this.#displaced.get(source) ?? new Set()).add(key));
@@ -59,17 +65,19 @@ export class CopyStore {
   delete(key: TargetKey): void {
     const place = placeOf(key);
     const records = this.#places.get(place);
-    this.#unlink(key, records?.get(key));
-    if (records?.delete(key) === true) {
-      this.#size -= 1;
-      if (records.size === 0) {
-        this.#places.delete(place);
-      }
+    this.#forget(key, records?.get(key));
+    if (records?.delete(key) === true && records.size === 0) {
+      this.#places.delete(place);
     }
   }
 
-  #unlink(key: TargetKey, record: CopyRecord | undefined): void {
-    const source = record === undefined ? undefined : sourceOf(key, record);
+  #forget(key: TargetKey, record: CopyRecord | undefined): void {
+    if (record === undefined) {
+      return;
+    }
+    this.#size -= 1;
+    this.#sealed -= Number(record.sealed);
+    const source = sourceOf(key, record);
     const displaced = source === undefined ? undefined : this.#displaced.get(source);
     if (source !== undefined && displaced?.delete(key) === true && displaced.size === 0) {
       this.#displaced.delete(source);

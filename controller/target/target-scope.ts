@@ -8,7 +8,7 @@ import type { LogFields, Logger } from '../../shared/logger.ts';
 import type { SyncedKind } from '../../shared/synced-kind.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
 import type { TargetRef } from '../copy/target-ref.ts';
-import type { CopyIndex } from './copy-index.ts';
+import type { CopyIndex, ListedCopy } from './copy-index.ts';
 import type { ForeignCopies } from './foreign-copies.ts';
 import type { Verification } from './verification.ts';
 
@@ -31,10 +31,9 @@ export interface TargetScopeOptions {
   readonly onLost: (target: TargetRef) => void;
   readonly foreign: Pick<ForeignCopies, 'uidOf' | 'listed'>;
   /**
-   * A list was finished: the whole scope is known now. `first`: it is the first of this scope; `copies`: how many
-   * copies of ours it has.
+   * A list was finished: the whole scope is known now. `first`: it is the first of this scope; `copies`: those of ours.
    */
-  readonly onListed: (first: boolean, copies: number) => void;
+  readonly onListed: (first: boolean, copies: readonly ListedCopy[]) => void;
   /** The credentials may not list the scope. True where it is given up, in favour of another scope or link. */
   readonly onForbidden: (scope: TargetScope) => boolean;
   /** The credentials may list the scope and not watch it. Called again with each further list. */
@@ -105,7 +104,10 @@ export class TargetScope {
           } else {
             options.onChanged(changed);
           }
-          options.onListed(first, items.filter(({ record }) => record.ownership === 'ours').length);
+          options.onListed(
+            first,
+            items.filter(({ record }) => record.ownership === 'ours'),
+          );
         },
         event: (event) => {
           this.#unwatchable = false;

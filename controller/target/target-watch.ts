@@ -154,7 +154,7 @@ export class TargetWatch {
       namespace,
       link,
       onListed: (first, copies) => {
-        this.#listed(scope, copies);
+        this.#listed(scope, copies.length);
         this.#options.onListed(first, copies);
       },
       onForbidden: (refused) => {

@@ -106,6 +106,47 @@ test('a restored source is followed at once, and what its snapshot lacks goes wh
   });
 });
 
+test('a new process notices by a copy of ours that the source was restored, and by no forged one', async () => {
+  const here = stage();
+  const { source } = here;
+  const target = here.target(1);
+  const first = await here.startController();
+  await apply(source, configMap('restored', 'genuine', 'before'));
+  const genuine = await appears(target, 'configmaps', 'restored', 'genuine');
+  await first.kill();
+  const origin = genuine.metadata.annotations?.['kubed.appscode.com/origin'] ?? '';
+  await apply(target, {
+    kind: 'ConfigMap',
+    metadata: {
+      name: 'forged',
+      namespace: 'restored',
+      labels: genuine.metadata.labels ?? {},
+      annotations: {
+        'kubed.appscode.com/origin': origin
+          .replaceAll('"genuine"', '"forged"')
+          .replace(/"resourceVersion":"\d+"/, '"resourceVersion":"999999999"'),
+      },
+    },
+  });
+  const second = await here.startController();
+  await disappears(target, 'configmaps', 'restored', 'forged');
+  expect(await metric(second, 'context_syncer_deletion_guard_tripped')).toBe(0);
+
+  const snapshot = await source.snapshot();
+  await setData(source, 'restored', 'configmap/genuine', { value: 'after' });
+  await apply(source, configMap('restored', 'missing', 'there'));
+  await appears(target, 'configmaps', 'restored', 'genuine', hasValue('after'));
+  const missing = await appears(target, 'configmaps', 'restored', 'missing');
+  await second.kill();
+  await source.restore(snapshot);
+  const third = await here.startController();
+  await appears(target, 'configmaps', 'restored', 'genuine', hasValue('before'));
+  await heldDeletions(third, 1);
+  expect(await find(target, 'configmaps', 'restored', 'missing')).toEqual(missing);
+  await release(tripOf(third, 'SourceRestored'));
+  await disappears(target, 'configmaps', 'restored', 'missing');
+});
+
 test('a leader notices by its Lease that the source was restored, where no source shows it', async () => {
   const here = stage();
   const { source } = here;

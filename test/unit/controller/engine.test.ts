@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ApiError, TransportError } from '../../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../../shared/kube/object.ts';
 import { configMaps, namespaces } from '../../../shared/kube/resource.ts';
-import type { FakeApi, FakeCall } from '../fakes/fake-api.ts';
+import { anObject, type FakeApi, type FakeCall } from '../fakes/fake-api.ts';
+import { keys } from './arbitraries.ts';
 import { EngineWorld, entryOf } from './engine-world.ts';
 
 const minutes = 60_000;
@@ -159,6 +160,85 @@ it('a list that becomes valid because a context came lets go the copies of conte
   world.engine.useContexts([entryOf('c1'), entryOf('c2'), entryOf('c3')]);
   await world.clock.advance(5_000);
   expect(['c1', 'c2', 'c3'].map((context) => world.copy(context, 'omni'))).toEqual([undefined, '1', '1']);
+});
+
+describe('copies that somebody forged on a target', () => {
+  /** Whatever can be read on a copy: the cluster's uid, and the namespace, name and uid of its source. */
+  function forge(world: EngineWorld, context: string, name: string, resourceVersion: string): void {
+    const target = world.target(context);
+    const real = target.peek<PayloadObject>(configMaps, 'demo', 'omni')?.metadata;
+    const origin = real?.annotations?.[keys.origin]?.replaceAll('"omni"', `"${name}"`) ?? '';
+    target.put(configMaps, {
+      ...anObject(configMaps, 'demo', name, {
+        labels: real?.labels ?? {},
+        annotations: {
+          [keys.origin]: origin.replace(/"resourceVersion":"\d+"/, `"resourceVersion":"${resourceVersion}"`),
+        },
+      }),
+      data: { key: 'forged' },
+    });
+  }
+
+  it('count for nothing in the mass-deletion guard, also where what they name is plausible', async () => {
+    await using world = new EngineWorld();
+    world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    world.annotate('gone', 'c1', '1');
+    await world.start('c1');
+    await world.stop();
+    for (let index = 0; index < 700; index += 1) {
+      forge(world, 'c1', `a${index}`, '1');
+    }
+    world.source.drop(configMaps, 'demo', 'gone');
+    await world.start('c1');
+    await world.clock.advance(60_000);
+    expect(world.copy('c1', 'gone')).toBeUndefined();
+    const [lane] = world.engine.lanes.values();
+    expect([lane?.guard.held, lane?.guard.tripped]).toEqual([200, true]);
+    world.source.drop(configMaps, 'demo', 'omni');
+    await world.clock.advance(1_000);
+    expect(world.copy('c1', 'omni')).toBeUndefined();
+  });
+
+  it('do not make it look as if the source cluster was restored', async () => {
+    await using world = new EngineWorld();
+    world.target('c1');
+    world.target('c2');
+    world.annotate('omni', 'c1,c2', '1');
+    await world.start('c1', 'c2');
+    await world.stop();
+    forge(world, 'c1', 'forged', '999999999');
+    world.source.calls.length = 0;
+    await world.start('c1', 'c2');
+    expect([...world.engine.lanes.values()].map(({ guard }) => guard.tripped)).toEqual([false, false]);
+    expect(world.warnings.filter((line) => line.startsWith('source cluster went back'))).toEqual([]);
+    // The proof that its source is not there; contents are not compared.
+    expect(count(world.source.calls, 'get')).toBe(1);
+  });
+});
+
+it('a copy of a version that the source cluster has yet to reach stops deletion on its target, and there alone', async () => {
+  await using world = new EngineWorld();
+  world.target('c1');
+  world.target('c2');
+  world.annotate('omni', 'c1,c2', '1');
+  world.annotate('other', 'c2', '1');
+  await world.start('c1', 'c2');
+  const saved = world.source.save();
+  world.annotate('omni', 'c1,c2', '2');
+  world.annotate('lost', 'c1', '1');
+  await world.clock.advance(1_000);
+  // What the source cluster knew of c2 is gone, too.
+  world.target('c2').drop(configMaps, 'demo', 'omni');
+  await world.stop();
+  world.source.restore(saved);
+  world.source.calls.length = 0;
+  await world.start('c1', 'c2');
+  expect(['omni', 'lost'].map((name) => world.copy('c1', name))).toEqual(['1', '1']);
+  expect([...world.engine.lanes.values()].map(({ guard }) => guard.tripped)).toEqual([true, false]);
+  expect(world.copy('c2', 'omni')).toBe('1');
+  // Of the lane that knows nothing of a restore, no content is compared.
+  expect(world.source.calls.filter(({ name }) => name === 'other')).toEqual([]);
 });
 
 describe('what lasts', () => {

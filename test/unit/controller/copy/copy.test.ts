@@ -42,7 +42,10 @@ function contentOf(kind: SyncedKindName, state: SourceState): SourceContent {
 
 function copyOf(kind: SyncedKindName, source: SourceContent, standing?: CopyRecord): PayloadObject {
   const target = { kind, namespace: 'team', name: 'omni' };
-  return buildCopy({ kind: syncedKind(kind), target, source, context: 'c1', keys, cluster }, standing);
+  return buildCopy(
+    { kind: syncedKind(kind), target, source, context: 'c1', keys, cluster, stampKey },
+    standing,
+  );
 }
 
 /** As an API server stores it. */
@@ -213,17 +216,18 @@ describe('a record from metadata alone', () => {
       fc.property(kindNames, sourceStates, (kind, state) => {
         const object = stored(copyOf(kind, contentOf(kind, state)));
         const whole = recordOfObject(syncedKind(kind), object, reading);
-        expect(recordOfMetadata(object.metadata, reading)).toEqual({ ...whole, stamp: undefined });
+        expect(recordOfMetadata(kind, object.metadata, reading)).toEqual({ ...whole, stamp: undefined });
       }),
     );
   });
 
   it('is never intact: unknown content is not right content', () => {
-    expect(isIntact(recordOfMetadata({ name: 'omni' }, reading))).toBe(false);
+    expect(isIntact(recordOfMetadata('ConfigMap', { name: 'omni' }, reading))).toBe(false);
   });
 
   it('knows nothing of additions to an object that is not ours, and keeps none', () => {
     const record = recordOfMetadata(
+      'ConfigMap',
       { name: 'omni', labels: { [keys.originCluster]: cluster.name, app: 'x' } },
       reading,
     );

@@ -20,7 +20,7 @@ function aGuard(): DeletionGuard {
 /** How many further objects may be deleted before the first is held back. */
 function allowedOf(guard: DeletionGuard, prefix: string): number {
   let allowed = 0;
-  while (guard.obstacle(`ConfigMap/${prefix}/${allowed}`) === undefined) {
+  while (guard.obstacle(`ConfigMap/${prefix}/${allowed}`, true) === undefined) {
     allowed += 1;
   }
   return allowed;
@@ -45,21 +45,21 @@ describe('the mass-deletion guard of a cluster', () => {
     for (let round = 0; round < 3; round += 1) {
       guard.begin(10);
       for (let index = 0; index < 400; index += 1) {
-        expect(guard.obstacle(`ConfigMap/${round}/${index}`)).toBeUndefined();
+        expect(guard.obstacle(`ConfigMap/${round}/${index}`, true)).toBeUndefined();
       }
       await clock.advance(hourMs);
     }
     allowedOf(guard, 'more');
     await clock.advance(9 * hourMs);
     guard.begin(10_000);
-    expect(guard.obstacle('ConfigMap/demo/late')).toBeDefined();
+    expect(guard.obstacle('ConfigMap/demo/late', true)).toBeDefined();
   });
 
   it('is not renewed by a cluster that comes and goes within the hour, but grows with what is found there', async () => {
     const guard = aGuard();
     guard.begin(0);
     for (let index = 0; index < 400; index += 1) {
-      guard.obstacle(`ConfigMap/first/${index}`);
+      guard.obstacle(`ConfigMap/first/${index}`, true);
     }
     await clock.advance(hourMs - 1);
     guard.begin(2_000);
@@ -69,17 +69,29 @@ describe('the mass-deletion guard of a cluster', () => {
   it('counts one object once, and none whose deletion did not happen', () => {
     const guard = aGuard();
     for (let attempt = 0; attempt < 2_000; attempt += 1) {
-      expect(guard.obstacle('ConfigMap/demo/again')).toBeUndefined();
+      expect(guard.obstacle('ConfigMap/demo/again', true)).toBeUndefined();
     }
     guard.giveBack('ConfigMap/demo/again');
     expect(allowedOf(guard, 'a')).toBe(500);
   });
 
+  it('has an allowance of its own for copies that somebody can have forged, and stops these alone', () => {
+    const guard = aGuard();
+    guard.begin(3_000);
+    for (let index = 0; index < 500; index += 1) {
+      expect(guard.obstacle(`ConfigMap/forged/${index}`, false)).toBeUndefined();
+    }
+    expect(guard.obstacle('ConfigMap/forged/more', false)).toMatchObject({ reason: 'TooManyUnsealed' });
+    expect([guard.tripped, guard.held]).toEqual([true, 1]);
+    expect(allowedOf(guard, 'a')).toBe(1_500);
+    expect(guard.obstacle('ConfigMap/a/more', true)).toMatchObject({ reason: 'TooManyDeletions' });
+  });
+
   it('shows what it holds back, until that is settled otherwise', () => {
     const guard = aGuard();
     allowedOf(guard, 'a');
-    guard.obstacle('ConfigMap/demo/wanted-again');
-    guard.obstacle('ConfigMap/demo/wanted-again');
+    guard.obstacle('ConfigMap/demo/wanted-again', true);
+    guard.obstacle('ConfigMap/demo/wanted-again', true);
     expect(guard.held).toBe(2);
     guard.settle('ConfigMap/demo/wanted-again');
     expect(guard.held).toBe(1);
@@ -92,24 +104,24 @@ describe('a trip', () => {
     const [first, second] = [guards.of('cluster-1'), guards.of('cluster-2')];
     allowedOf(first, 'a');
     allowedOf(second, 'b');
-    first.obstacle('ConfigMap/demo/held');
-    const trip = first.obstacle('ConfigMap/demo/held')?.name ?? '';
+    first.obstacle('ConfigMap/demo/held', true);
+    const trip = first.obstacle('ConfigMap/demo/held', true)?.name ?? '';
     expect(guards.release(['another', '']).size).toBe(0);
     expect([first.tripped, second.tripped]).toEqual([true, true]);
 
     expect(guards.release([trip]).get('cluster-1')).toContain('ConfigMap/demo/held');
     expect([first.tripped, second.tripped, first.held]).toEqual([false, true, 0]);
-    expect(first.obstacle('ConfigMap/demo/held')).toBeUndefined();
+    expect(first.obstacle('ConfigMap/demo/held', true)).toBeUndefined();
     first.begin(0);
     expect(allowedOf(first, 'c')).toBe(500);
-    expect(first.obstacle('ConfigMap/demo/new')?.name).not.toBe(trip);
+    expect(first.obstacle('ConfigMap/demo/new', true)?.name).not.toBe(trip);
   });
 
   it('of all clusters holds back the first deletion of each, also of those that appear later', () => {
     const guards = someGuards(clock);
     const trip = guards.stop(undefined, 'SourceRestored');
     expect(guards.stop(undefined, 'SourceRestored')).toEqual(trip);
-    expect(guards.of('cluster-9').obstacle('ConfigMap/demo/a')).toEqual(trip);
+    expect(guards.of('cluster-9').obstacle('ConfigMap/demo/a', true)).toEqual(trip);
     expect(guards.release([trip.name])).toEqual(new Map([['cluster-9', ['ConfigMap/demo/a']]]));
   });
 
@@ -128,7 +140,7 @@ describe('a trip', () => {
     const later = new KeptState(() => undefined);
     expect(later.load(kept.format() ?? '')).toBe(true);
     const guards = someGuards(clock, later);
-    expect(guards.of('cluster-1').obstacle('ConfigMap/demo/a')).toEqual(trip);
+    expect(guards.of('cluster-1').obstacle('ConfigMap/demo/a', true)).toEqual(trip);
     guards.release([trip.name]);
     expect(later.format()).toBeUndefined();
   });

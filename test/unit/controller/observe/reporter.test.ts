@@ -107,7 +107,8 @@ beforeEach(() => {
     random: () => 0.5,
     logger: silentLogger,
     observer: reporter,
-    noteRecordedVersion: () => undefined,
+    isBehind: () => false,
+    onRestored: () => undefined,
     signal,
     abandon: signal,
   });

@@ -105,7 +105,7 @@ class World {
     }
     return whole
       ? recordOfObject(syncedKind(this.#kind), this.copy, reading)
-      : recordOfMetadata(this.copy.metadata, reading);
+      : recordOfMetadata(this.#kind, this.copy.metadata, reading);
   }
 
   #store(
@@ -120,6 +120,7 @@ class World {
       context: decision.claim.context,
       keys,
       cluster,
+      stampKey,
     };
     const copy = buildCopy(plan, standing);
     this.copy = {
@@ -158,6 +159,7 @@ function copyWith(kind: SyncedKindName, history: History): PayloadObject {
     context: maker === 'us by another context' ? 'old-name' : 'c1',
     keys,
     cluster,
+    stampKey,
   });
   const origin =
     maker === 'kubed'

@@ -25,6 +25,7 @@ const copy: CopyRecord = {
   origin,
   context: 'c1',
   placed: true,
+  sealed: true,
   labelled: true,
   stamp: 'stamp-10',
   unverified: false,

@@ -106,6 +106,7 @@ const records: fc.Arbitrary<CopyRecord> = fc.record({
   ),
   context: fc.constantFrom(...contexts),
   placed: fc.boolean(),
+  sealed: fc.boolean(),
   labelled: fc.boolean(),
   stamp: fc.constantFrom(undefined, ...stamps),
   unverified: fc.boolean(),

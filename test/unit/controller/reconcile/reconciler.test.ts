@@ -61,7 +61,7 @@ class Bench {
     claims: this.claims,
     index: this.index,
     sources: this.#reader,
-    writer: new TargetWriter({ index: this.index, keys, cluster, signal: this.#signal }),
+    writer: new TargetWriter({ index: this.index, keys, cluster, stampKey, signal: this.#signal }),
     guard: this.guard,
     contention: new Contention(this.clock),
     circumstances: () => circumstances,

@@ -30,6 +30,7 @@ export function aCopy(namespace: string, name: string, value: string): PayloadOb
     context: 'c1',
     keys,
     cluster,
+    stampKey,
   });
 }
 
