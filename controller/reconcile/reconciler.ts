@@ -1,4 +1,4 @@
-import { ApiError, isApiError } from '../../shared/kube/errors.ts';
+import { ApiError, isApiError, TransportError } from '../../shared/kube/errors.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
 import type { Claims } from '../claims/claims.ts';
 import type { ContextLink } from '../contexts/context-link.ts';
@@ -199,20 +199,21 @@ export class Reconciler {
       const held = origin === undefined ? {} : { held: { origin, trip: trip.name } };
       return { outcome: { kind: 'waiting', reason: 'DeletionGuard', ...held } };
     }
-    let deleted = false;
+    let result: WriteResult;
     try {
-      const result = await this.#deleteBy(links, decision, target);
-      deleted = typeof result === 'string';
-      if (typeof result === 'object') {
-        return lookedAgain(result.seen);
-      }
-      contention.forget(key);
-      return { outcome: { kind: 'written', action: 'delete', reason: decision.reason } };
-    } finally {
-      if (!witnessed && !deleted) {
+      result = await this.#deleteBy(links, decision, target);
+    } catch (error) {
+      if (!isOutcomeUnknown(error)) {
         guard.giveBack(key);
       }
+      throw error;
     }
+    if (typeof result === 'object') {
+      guard.giveBack(key);
+      return lookedAgain(result.seen);
+    }
+    contention.forget(key);
+    return { outcome: { kind: 'written', action: 'delete', reason: decision.reason } };
   }
 
   async #deleteBy(
@@ -248,6 +249,11 @@ function settled(outcome: Outcome): Promise<Step> {
 /** The object was read or written: the next round decides on what the index knows of it now. */
 function lookedAgain(seen: CopyRecord | 'absent'): Step {
   return { gathered: {}, foreign: seen !== 'absent' && seen.ownership === 'foreign' ? seen : undefined };
+}
+
+/** What was asked for can have happened. */
+function isOutcomeUnknown(error: unknown): boolean {
+  return isApiError(error, 'ServerError') || (error instanceof TransportError && error.sent);
 }
 
 function passOf(facts: Facts, outcome: Outcome): Pass {

@@ -216,15 +216,15 @@ export class CopyIndex {
     request: () => Promise<PayloadObject | undefined>,
   ): Promise<CopyRecord | 'absent'> {
     const key = targetKey(target);
-    const underWay = new RequestUnderWay(target);
-    const before = this.#records.get(key)?.uid;
+    const before = this.#records.get(key);
+    const underWay = new RequestUnderWay(target, before);
     this.#requests.set(key, underWay);
     try {
       const object = await request();
       if (object !== undefined) {
         return this.learn(target, object, underWay);
       }
-      this.forget(target, before);
+      this.forget(target, before?.uid);
       return 'absent';
     } finally {
       this.#requests.delete(key);
@@ -248,8 +248,10 @@ export class CopyIndex {
       answer: this.#answers,
     };
     const key = targetKey(target);
-    const known = this.#records.get(key)?.resourceVersion ?? request?.newest;
-    if (Number(known) > Number(record.resourceVersion)) {
+    const known = this.#records.get(key);
+    // Nothing was told since the request was sent: an answer of an older version is that of a restored cluster.
+    const isNews = request !== undefined && request.newest === undefined && request.before === known;
+    if (!isNews && Number(known?.resourceVersion ?? request?.newest) > Number(record.resourceVersion)) {
       return record;
     }
     if (record.ownership === 'foreign') {
@@ -272,13 +274,15 @@ export class CopyIndex {
   }
 }
 
-/** A request about one object, and the newest version that events told of the object since it was sent. */
+/** A request about one object, what was known when it was sent, and the newest version that events told of it since. */
 class RequestUnderWay {
   readonly target: TargetRef;
+  readonly before: CopyRecord | undefined;
   newest: string | undefined;
 
-  constructor(target: TargetRef) {
+  constructor(target: TargetRef, before: CopyRecord | undefined) {
     this.target = target;
+    this.before = before;
   }
 
   sawEvent(resourceVersion: string | undefined): void {

@@ -277,3 +277,34 @@ it('does not let one copy that cannot be deleted trip the mass-deletion guard', 
   }
   expect(bench.guard.tripped).toBe(false);
 });
+
+it.each([new TransportError('Timeout', true, ''), new ApiError(504, 'ServerError')])(
+  'counts a deletion whose outcome is not known in the mass-deletion guard (%s)',
+  async (after) => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    bench.withdraw('demo');
+    bench.guard.begin(1);
+    for (let index = 0; index < 499; index += 1) {
+      bench.guard.obstacle(`ConfigMap/team/${index}`, true);
+    }
+    bench.target.fault = ({ verb }) => (verb === 'delete' ? { after } : undefined);
+    expect(await bench.pass()).toMatchObject({ kind: 'failed' });
+    expect(bench.copy()).toBeUndefined();
+    expect(bench.guard.obstacle('ConfigMap/team/more', true)).toBeDefined();
+  },
+);
+
+it('writes to a target that was restored to an older state, without waiting for the next list', async () => {
+  bench.annotate('demo', '1');
+  await bench.pass();
+  const saved = bench.target.save();
+  for (const value of ['2', '3']) {
+    bench.annotate('demo', value);
+    await bench.pass();
+  }
+  bench.target.restore(saved);
+  bench.annotate('demo', '4');
+  expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'update' });
+  expect(bench.copy()).toMatchObject({ data: { key: '4' } });
+});
