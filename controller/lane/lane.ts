@@ -266,7 +266,7 @@ export class Lane {
     const { isBehind, onRestored } = this.#options;
     const isProof = ({ record: { sealed, origin } }: ListedCopy): boolean =>
       sealed && isBehind(origin?.resourceVersion ?? '');
-    if (!this.#sawRestore && copies.some(isProof)) {
+    if (copies.some(isProof)) {
       this.#sawRestore = true;
       onRestored();
     }

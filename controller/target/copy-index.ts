@@ -120,10 +120,10 @@ export class CopyIndex {
   }
 
   /**
-   * Takes a finished list of a scope (namespace undefined: all namespaces); `begun`: `answers` when it began. What is not in it is not there, also where
-   * newer versions were known: the cluster may have been restored. An answer that came since the list began
-   * and is newer than it stays. A record of the same version keeps what was read of its content. Yields the objects that are not as
-   * they were known.
+   * Takes a finished list of a scope (namespace undefined: all namespaces); `begun`: `answers` when it began. What is not
+   * in it is not there, also where newer versions were known: the cluster may have been restored. Only an answer that came
+   * since the list began and is newer than it stays. A record of the same version keeps what was read of its content.
+   * Yields the objects that are not as they were known.
    */
   replace(
     kind: SyncedKindName,
