@@ -32,7 +32,7 @@ export interface VerifiedScope {
 export class Verification {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #inFlight = 0;
 
   constructor(clock: Clock, random: Random) {
@@ -84,7 +84,9 @@ export class Verification {
     if (link.state !== 'up') {
       return undefined;
     }
-    await this.#turn();
+    if (!(await this.#turn(at.signal))) {
+      return undefined;
+    }
     try {
       // It can have gone down while its turn came.
       if (link.state !== 'up') {
@@ -107,20 +109,33 @@ export class Verification {
     }
   }
 
-  async #turn(): Promise<void> {
+  /** Waits for a turn; false where the signal aborts first. */
+  async #turn(signal: AbortSignal): Promise<boolean> {
     if (this.#inFlight < concurrency) {
       this.#inFlight += 1;
-    } else {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      return true;
     }
+    return await new Promise((resolve) => {
+      const take = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve(true);
+      };
+      const leave = (): void => {
+        this.#waiting.delete(take);
+        resolve(false);
+      };
+      this.#waiting.add(take);
+      signal.addEventListener('abort', leave, { once: true });
+    });
   }
 
   /** The turn passes on to whoever waits, so that nobody who comes meanwhile takes one more. */
   #giveTurn(): void {
-    const next = this.#waiting.shift();
+    const [next] = this.#waiting;
     if (next === undefined) {
       this.#inFlight -= 1;
     } else {
+      this.#waiting.delete(next);
       next();
     }
   }

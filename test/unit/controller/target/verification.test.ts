@@ -126,3 +126,26 @@ it('keeps pages small where keys and labels are what is large', async () => {
   expect(await run).toBe(true);
   expect(largest).toBeLessThan(3 * 1024 * 1024);
 });
+
+it('ends at once when it is stopped, also while others have the turns', async () => {
+  const clock = new ManualClock();
+  const verification = new Verification(clock, () => 0.5);
+  const slow = [new Cluster(clock), new Cluster(clock)];
+  for (const cluster of slow) {
+    cluster.put(1);
+    cluster.api.fault = () => ({ delayMs: 9_000 });
+    void verification.run(cluster.scope(), never);
+  }
+  const stop = new AbortController();
+  const waiting = new Cluster(clock);
+  const ended = verification.run(waiting.scope(), stop.signal);
+  await clock.advance(1);
+  stop.abort();
+  expect(await ended).toBe(false);
+  expect(slow.map(({ verified }) => verified)).toEqual([[], []]);
+  const next = new Cluster(clock);
+  next.put(1);
+  void verification.run(next.scope(), never);
+  await clock.advance(10_000);
+  expect([...slow, next].map(({ verified }) => verified)).toEqual([['s0000'], ['s0000'], ['s0000']]);
+});
