@@ -101,9 +101,7 @@ test('a restored source is followed at once, and what its snapshot lacks goes wh
   await disappears(target, 'configmaps', 'restored', 'lost');
   await heldDeletions(second, 0);
   expect(await metric(second, 'context_syncer_deletion_guard_tripped')).toBe(0);
-  await appears(source, 'configmaps', ownNamespace, catalog, ({ data }) => {
-    expect(data).not.toHaveProperty(['state.json']);
-  });
+  await stateIsEmpty();
 });
 
 test('a new process notices by a copy of ours that the source was restored, and by no forged one', async () => {
@@ -153,6 +151,7 @@ test('a new process notices by a copy of ours that the source was restored, and 
   expect(await find(target, 'configmaps', 'restored', 'missing')).toEqual(missing);
   await release(tripOf(third, 'SourceRestored'));
   await disappears(target, 'configmaps', 'restored', 'missing');
+  await stateIsEmpty();
 });
 
 test('a leader notices by its Lease that the source was restored, where no source shows it', async () => {
@@ -282,6 +281,13 @@ async function copiesIn(namespace: string): Promise<readonly StoredObject[]> {
 async function heldDeletions(controller: Program, count: number): Promise<void> {
   await eventually(`${count} deletions are held back`, async () => {
     expect(await metric(controller, 'context_syncer_deletions_held')).toBe(count);
+  });
+}
+
+/** No trip outlasts the controller. */
+async function stateIsEmpty(): Promise<void> {
+  await appears(stage().source, 'configmaps', ownNamespace, catalog, ({ data }) => {
+    expect(data).not.toHaveProperty(['state.json']);
   });
 }
 
