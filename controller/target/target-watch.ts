@@ -83,7 +83,12 @@ export class TargetWatch {
 
   /** Makes sure that a namespace is watched. */
   watchNamespace(namespace: string): void {
-    if (!this.#scopes.has(undefined) && !this.#scopes.has(namespace)) {
+    if (this.#scopes.has(undefined)) {
+      return;
+    }
+    // It can be watched and forgotten: a list showed no copy there, and nobody claimed one then.
+    this.#options.namespaces.remember(this.#options.kind.name, namespace);
+    if (!this.#scopes.has(namespace)) {
       this.adjust(this.#links);
     }
   }

@@ -29,6 +29,8 @@ export class EngineWorld implements AsyncDisposable {
   readonly warnings: string[] = [];
   readonly reporter: Reporter;
   readonly #targets = new Map<string, FakeApi>();
+  /** It outlives a restart, as the catalog ConfigMap does. */
+  readonly #kept = new KeptState(() => undefined);
   #stop = new AbortController();
   #engine: Engine | undefined;
   #running: Promise<unknown> | undefined;
@@ -91,7 +93,7 @@ export class EngineWorld implements AsyncDisposable {
     const evidence = {
       kubeSystemUid: this.source.peek(namespaces, undefined, 'kube-system')?.metadata.uid,
     };
-    const kept = new KeptState(() => undefined);
+    const kept = this.#kept;
     this.#engine = new Engine({
       source: {
         client: this.source,

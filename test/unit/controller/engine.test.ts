@@ -344,6 +344,25 @@ describe('what lasts', () => {
   });
 });
 
+it('a namespace that held no copy for a while, and then one, is watched after a restart, too', async () => {
+  await using world = new EngineWorld();
+  world.target('c1').fault = ({ verb, namespace, resource }) =>
+    verb === 'list' && namespace === undefined && resource === configMaps
+      ? { before: new ApiError(403, 'Forbidden') }
+      : undefined;
+  world.annotate('omni', 'c1', '1');
+  await world.start('c1');
+  world.source.drop(configMaps, 'demo', 'omni');
+  await world.clock.advance(40 * minutes);
+  world.annotate('omni', 'c1', '2');
+  await world.clock.advance(1_000);
+  expect(world.copy('c1', 'omni')).toBe('2');
+  await world.stop();
+  world.source.drop(configMaps, 'demo', 'omni');
+  await world.start('c1');
+  expect(world.copy('c1', 'omni')).toBeUndefined();
+});
+
 describe('a namespace of a target in which writes get no answer', () => {
   const hanging = 100;
 
