@@ -11,7 +11,7 @@ export interface PassResult {
 export interface PassOptions {
   readonly clock: Clock;
   /** It begins, or ceases, to wait for the source cluster. */
-  readonly onWait: (forSource: boolean) => void;
+  readonly onWait: () => void;
   readonly onEnd: (result: PassResult) => void;
 }
 
@@ -41,12 +41,12 @@ export class PassUnderWay {
   /** Awaits an answer of the source cluster. */
   async waitForSource<T>(answer: Promise<T>): Promise<T> {
     this.#since = undefined;
-    this.#options.onWait(true);
+    this.#options.onWait();
     try {
       return await answer;
     } finally {
       this.#since = this.#options.clock.monotonic();
-      this.#options.onWait(false);
+      this.#options.onWait();
     }
   }
 

@@ -123,15 +123,18 @@ export class Scheduler {
     }
     const pass: PassUnderWay = new PassUnderWay({
       clock: this.#clock,
-      onWait: (forSource) => {
-        this.#count(lane, state, pass, forSource);
+      onWait: () => {
+        this.#count(lane, state, pass);
+        if (state.stalled) {
+          this.#pump();
+        }
       },
       onEnd: (result) => {
         this.#ended(lane, state, pass, result);
       },
     });
     state.passes.add(pass);
-    this.#count(lane, state, pass, false);
+    this.#count(lane, state, pass);
     if (lane.begin(priority, pass)) {
       this.#checkOverdue();
       return true;
@@ -141,11 +144,11 @@ export class Scheduler {
     return false;
   }
 
-  #count(lane: ScheduledLane, state: LaneState, pass: PassUnderWay, forSource: boolean): void {
-    if ((forSource || !state.stalled) && this.#lanes.has(lane)) {
+  #count(lane: ScheduledLane, { stalled }: LaneState, pass: PassUnderWay): void {
+    if ((pass.waitsForSource || !stalled) && this.#lanes.has(lane)) {
       this.#counted.add(pass);
-    } else if (this.#counted.delete(pass)) {
-      this.#pump();
+    } else {
+      this.#counted.delete(pass);
     }
   }
 
@@ -160,7 +163,7 @@ export class Scheduler {
     this.#counted.delete(pass);
     if (this.#lanes.has(lane)) {
       if (state.stalled) {
-        this.#lookForOverdue(state);
+        this.#lookForOverdue(lane, state);
       }
       this.#turns.live.add(lane);
       this.#turns.later.add(lane);
@@ -168,18 +171,12 @@ export class Scheduler {
     this.#pump();
   }
 
-  #lookForOverdue(state: LaneState): void {
-    const passes = [...state.passes];
-    const stalled = passes.some(({ isOverdue }) => isOverdue);
-    if (stalled === state.stalled) {
-      return;
-    }
-    state.stalled = stalled;
-    for (const pass of passes) {
-      if (!stalled) {
-        this.#counted.add(pass);
-      } else if (!pass.waitsForSource) {
-        this.#counted.delete(pass);
+  #lookForOverdue(lane: ScheduledLane, state: LaneState): void {
+    const stalled = state.passes.values().some(({ isOverdue }) => isOverdue);
+    if (stalled !== state.stalled) {
+      state.stalled = stalled;
+      for (const pass of state.passes) {
+        this.#count(lane, state, pass);
       }
     }
   }
@@ -194,7 +191,7 @@ export class Scheduler {
       this.#checking = false;
       let busy = false;
       for (const [lane, state] of this.#lanes) {
-        this.#lookForOverdue(state);
+        this.#lookForOverdue(lane, state);
         if (state.stalled) {
           this.#turns.live.add(lane);
           this.#turns.later.add(lane);
