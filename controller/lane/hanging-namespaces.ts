@@ -40,13 +40,16 @@ export class HangingNamespaces {
     }
     place.passes.delete(pass);
     place.isSlow = pass.isOverdue;
+    if (place.held.size === 0) {
+      if (place.passes.size === 0 && !place.isSlow) {
+        this.#places.delete(namespace);
+      }
+      return [];
+    }
     const free = hangs(place) ? Math.max(0, mayHang - place.passes.size) : place.held.size;
     const freed = [...place.held.values().take(free)];
     for (const key of freed) {
       place.held.delete(key);
-    }
-    if (place.passes.size === 0 && place.held.size === 0 && !place.isSlow) {
-      this.#places.delete(namespace);
     }
     return freed;
   }
