@@ -71,8 +71,8 @@ export class Lane {
   readonly #passes: Passes;
   readonly #watches: readonly TargetWatch[];
   readonly #states = new Map<ContextLink, LinkState>();
-  /** Kinds whose next walk over everything is still to come. */
-  readonly #unsynced = new Set<SyncedKindName>();
+  /** Namespaces (undefined: all) of which the next walk is still to come. */
+  readonly #unsynced = new Map<SyncedKindName, Set<string | undefined>>();
   readonly #stop = new AbortController();
   readonly #stopped: AbortSignal;
   #links: readonly ContextLink[] = [];
@@ -135,11 +135,11 @@ export class Lane {
               contention.lost(targetKey(target));
             }
           },
-          onListed: (first, copies) => {
+          onListed: (first, copies, namespace) => {
             if (first) {
               this.#lookForRestore(copies);
             }
-            this.resync([kind.name]);
+            this.resync([kind.name], namespace);
           },
           onListFailing: () => {
             // Whoever waits for the list is told why.
@@ -173,16 +173,19 @@ export class Lane {
     }
   }
 
-  /** Looks at everything that is claimed here and everything that exists here, of these kinds, as far as they are listed. */
-  resync(kinds: readonly SyncedKindName[] = kindNames): void {
+  /**
+   * Looks at everything that is claimed here and everything that exists here, of these kinds, as far as they are listed;
+   * `namespace`: in that one alone.
+   */
+  resync(kinds: readonly SyncedKindName[] = kindNames, namespace?: string): void {
     this.guard.begin(this.index.sealed);
     for (const kind of kinds) {
-      this.#unsynced.add(kind);
+      this.#unsynced.set(kind, (this.#unsynced.get(kind) ?? new Set()).add(namespace));
     }
     this.queue.addAll(() => {
-      const listed = [...this.#unsynced].filter((kind) => this.index.isListed(kind));
+      const due = [...this.#unsynced].filter(([kind]) => this.index.isListed(kind));
       this.#unsynced.clear();
-      return this.#everything(listed);
+      return this.#everything(due);
     });
   }
 
@@ -243,14 +246,18 @@ export class Lane {
   }
 
   /** What exists and is not claimed comes last: what is claimed is wanted. */
-  *#everything(kinds: readonly SyncedKindName[]): Generator<TargetKey> {
+  *#everything(due: readonly (readonly [SyncedKindName, Set<string | undefined>])[]): Generator<TargetKey> {
     const { claims } = this.#options;
-    for (const kind of kinds) {
+    for (const [kind, namespaces] of due) {
+      const isDue = ({ namespace }: TargetRef): boolean =>
+        namespaces.has(undefined) || namespaces.has(namespace);
       for (const target of claims.targetsOf(this.cluster, kind)) {
-        yield targetKey(target);
+        if (isDue(target)) {
+          yield targetKey(target);
+        }
       }
       for (const { target } of this.index.copies(kind)) {
-        if (claims.on(this.cluster, target).length === 0) {
+        if (isDue(target) && claims.on(this.cluster, target).length === 0) {
           yield targetKey(target);
         }
       }

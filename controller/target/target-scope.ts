@@ -31,9 +31,9 @@ export interface TargetScopeOptions {
   readonly onLost: (target: TargetRef) => void;
   readonly foreign: Pick<ForeignCopies, 'uidOf' | 'listed'>;
   /**
-   * A list was finished: the whole scope is known now. `first`: it is the first of this scope; `copies`: those of ours.
+   * A list was finished: the whole scope is known now. `first`: it is the first of this scope; `copies`: those of ours; `namespace`: the scope's.
    */
-  readonly onListed: (first: boolean, copies: readonly ListedCopy[]) => void;
+  readonly onListed: (first: boolean, copies: readonly ListedCopy[], namespace: string | undefined) => void;
   /** The credentials may not list the scope. True where it is given up, in favour of another scope or link. */
   readonly onForbidden: (scope: TargetScope) => boolean;
   /** The credentials may list the scope and not watch it. Called again with each further list. */
@@ -107,6 +107,7 @@ export class TargetScope {
           options.onListed(
             first,
             items.filter(({ record }) => record.ownership === 'ours'),
+            options.namespace,
           );
         },
         event: (event) => {

@@ -160,7 +160,7 @@ export class TargetWatch {
       link,
       onListed: (first, copies) => {
         this.#listed(scope, copies.length);
-        this.#options.onListed(first, copies);
+        this.#options.onListed(first, copies, namespace);
       },
       onForbidden: (refused) => {
         if (refused === this.#candidate) {

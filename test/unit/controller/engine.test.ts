@@ -363,6 +363,37 @@ it('a namespace that held no copy for a while, and then one, is watched after a 
   expect(world.copy('c1', 'omni')).toBeUndefined();
 });
 
+it('a list of one namespace calls for looks at the objects of that namespace alone', async () => {
+  await using world = new EngineWorld();
+  const target = world.target('c1');
+  const spaces = Array.from({ length: 20 }, (_, index) => `n${index}`);
+  target.fault = ({ verb, namespace, resource }) => {
+    if (verb !== 'list' || resource !== configMaps) {
+      return undefined;
+    }
+    return namespace === undefined
+      ? { before: new ApiError(403, 'Forbidden') }
+      : { delayMs: 100 * spaces.indexOf(namespace) };
+  };
+  for (const space of spaces) {
+    target.put(namespaces, { metadata: { name: space } });
+    for (let index = 0; index < 10; index += 1) {
+      world.source.put(
+        configMaps,
+        anObject(configMaps, space, `s${index}`, { annotations: { [keys.syncContexts]: 'c1' } }),
+      );
+    }
+  }
+  await world.start('c1');
+  await world.clock.advance(10_000);
+  expect(target.objects(configMaps)).toHaveLength(200);
+  const [lane] = world.engine.lanes.values();
+  const before = lane?.queue.adds ?? 0;
+  await world.clock.advance(40 * minutes);
+  expect(count(target.calls, 'list')).toBeGreaterThanOrEqual(2 * spaces.length);
+  expect((lane?.queue.adds ?? 0) - before).toBeLessThanOrEqual(2 * 200);
+});
+
 describe('a namespace of a target in which writes get no answer', () => {
   const hanging = 100;
 
