@@ -28,7 +28,7 @@ export class DeletionGuard {
   readonly #sealed = new Set<TargetKey>();
   readonly #unsealed = new Set<TargetKey>();
   /** Held back by the trip; at most as many keys as the cluster has copies, as are those that were released. */
-  #held = new Set<TargetKey>();
+  readonly #held = new Map<TargetKey, { readonly sealed: boolean }>();
   readonly #released = new Set<TargetKey>();
   #limit = alwaysAllowed;
   #begunAt: number | undefined;
@@ -76,7 +76,7 @@ export class DeletionGuard {
     if (trip === undefined) {
       counted.add(target);
     } else {
-      this.#held.add(target);
+      this.#held.set(target, { sealed });
     }
     return trip;
   }
@@ -94,16 +94,18 @@ export class DeletionGuard {
   }
 
   /**
-   * The trip was released: what it held back may go, and for everything else a new round begins. Yields the objects
-   * that were held back.
+   * A trip was released: what no other one holds back may go, and for everything else a new round begins. Yields the
+   * objects that may go.
    */
   release(): readonly TargetKey[] {
-    const held = [...this.#held];
-    for (const target of held) {
+    const freed = [...this.#held]
+      .filter(([, { sealed }]) => this.#options.trip(sealed) === undefined)
+      .map(([target]) => target);
+    for (const target of freed) {
+      this.#held.delete(target);
       this.#released.add(target);
     }
-    this.#held = new Set();
     this.#begunAt = undefined;
-    return held;
+    return freed;
   }
 }

@@ -78,7 +78,7 @@ export class DeletionGuards {
     }
     const freed = [...this.#guards].filter(
       ([cluster]) =>
-        this.#tripOf(cluster, false) === undefined &&
+        this.#tripOf(cluster, true) === undefined &&
         trips.some((trip) => trip.cluster === undefined || trip.cluster === cluster),
     );
     return new Map(freed.map(([cluster, guard]) => [cluster, guard.release()]));

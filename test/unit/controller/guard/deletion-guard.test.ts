@@ -117,6 +117,20 @@ describe('a trip', () => {
     expect(first.obstacle('ConfigMap/demo/new', true)?.name).not.toBe(trip);
   });
 
+  it('about copies without a seal does not outweigh the release of another one', () => {
+    const guards = someGuards(clock);
+    const guard = guards.of('cluster-1');
+    guard.begin(10);
+    const { name } = guards.stop('cluster-1', 'TooManyUnsealed');
+    const { name: real } = guards.stop('cluster-1', 'SourceRestored');
+    guard.obstacle('ConfigMap/demo/real', true);
+    guard.obstacle('ConfigMap/demo/forged', false);
+    expect(guards.release([real])).toEqual(new Map([['cluster-1', ['ConfigMap/demo/real']]]));
+    expect(guard.obstacle('ConfigMap/demo/real', true)).toBeUndefined();
+    expect(guard.obstacle('ConfigMap/demo/forged', false)).toMatchObject({ name });
+    expect(guards.release([name])).toEqual(new Map([['cluster-1', ['ConfigMap/demo/forged']]]));
+  });
+
   it('of all clusters holds back the first deletion of each, also of those that appear later', () => {
     const guards = someGuards(clock);
     const trip = guards.stop(undefined, 'SourceRestored');
