@@ -79,6 +79,8 @@ const roomOverrides = [
         group: [
           ...controllerFolders.slice(index + 1).map((above) => `../${above}/**`),
           '../engine.ts',
+          '../shards.ts',
+          '../shared-term.ts',
           '../term.ts',
           '../main.ts',
         ],

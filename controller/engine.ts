@@ -56,6 +56,8 @@ export interface EngineOptions {
   readonly syncNotice: Pick<SyncNotice, 'see'>;
   readonly guards: DeletionGuards;
   readonly kept: KeptState;
+  /** Whether this process serves a target cluster, by identity; `shardsChanged` says when that changed. */
+  readonly serves: (cluster: string) => boolean;
   /** Told of every catalog of contexts, for the webhook. */
   readonly onCatalog: (catalog: Catalog) => void;
   readonly clock: Clock;
@@ -63,6 +65,12 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** Work stops when it aborts. */
   readonly signal: AbortSignal;
+}
+
+interface Running {
+  readonly ended: Promise<void>;
+  /** Gives up requests under way. */
+  readonly abandon: AbortController;
 }
 
 /**
@@ -80,7 +88,7 @@ export class Engine {
   readonly #verification: Verification;
   readonly #reader: SourceReader;
   readonly #abandon = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Map<Lane, Running>();
   #hasContexts = false;
   #started = false;
   #relistSources: () => void = () => undefined;
@@ -159,7 +167,7 @@ export class Engine {
     const cancel = clock.schedule(drainMs, () => {
       this.#abandon.abort();
     });
-    await Promise.all(this.#running);
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
     await this.registry.close();
     cancel();
   }
@@ -225,18 +233,45 @@ export class Engine {
     }
   }
 
-  /** Brings lanes in line with the clusters that are reached. */
-  #useLinks(): void {
+  /**
+   * Takes up and gives up clusters, now that `serves` says something else. Resolves when passes about those that were
+   * given up have ended.
+   */
+  async shardsChanged(): Promise<void> {
+    if (!this.#started) {
+      return;
+    }
+    const closed = this.#useLinks();
+    for (const [key] of this.sources.entries()) {
+      this.#report(key);
+    }
+    await Promise.all(closed.flatMap((lane) => this.#running.get(lane)?.ended ?? []));
+  }
+
+  /** Brings lanes in line with the clusters that are served and reached; yields those that were closed. */
+  #useLinks(): readonly Lane[] {
     const links = this.registry.linksByCluster;
+    const closed: Lane[] = [];
     for (const [cluster, lane] of this.lanes) {
-      if (!links.has(cluster)) {
+      if (!links.has(cluster) || !this.#options.serves(cluster)) {
         this.lanes.delete(cluster);
-        lane.close();
+        this.#close(lane);
+        closed.push(lane);
       }
     }
     for (const [cluster, members] of links) {
-      this.#lane(cluster).useLinks(members);
+      if (this.#options.serves(cluster)) {
+        this.#lane(cluster).useLinks(members);
+      }
     }
+    return closed;
+  }
+
+  #close(lane: Lane): void {
+    lane.close();
+    this.#options.clock.schedule(drainMs, () => {
+      this.#running.get(lane)?.abandon.abort();
+    });
   }
 
   #listChanged({ resolution, sources, touched }: ChangedList): void {
@@ -282,6 +317,7 @@ export class Engine {
       return known;
     }
     const { source, keys, stampKey, reporter, guards, kept } = this.#options;
+    const abandon = new AbortController();
     const lane = new Lane({
       ...this.#options,
       cluster,
@@ -300,12 +336,12 @@ export class Engine {
       onRestored: () => {
         guards.stop(cluster, 'SourceRestored');
       },
-      abandon: this.#abandon.signal,
+      abandon: AbortSignal.any([this.#abandon.signal, abandon.signal]),
     });
     this.lanes.set(cluster, lane);
-    const running = lane.run();
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+    const ended = lane.run();
+    this.#running.set(lane, { ended, abandon });
+    void ended.finally(() => this.#running.delete(lane));
     return lane;
   }
 

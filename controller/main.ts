@@ -1,12 +1,13 @@
 import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
+import { keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { type ConnectOptions, connect } from '../shared/kube/connection.ts';
 import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
 import { createIssuers, type Issuers } from '../shared/kube/credentials/issuers.ts';
 import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
-import { runWithLease } from '../shared/kube/lease.ts';
+import { type Lead, runWithLeases } from '../shared/kube/lease.ts';
 import { leases } from '../shared/kube/resource.ts';
 import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
@@ -14,6 +15,8 @@ import { StartupError } from '../shared/settings/startup-error.ts';
 import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
 import type { Trip } from './guard/trip.ts';
 import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
+import { leaseNames } from './shards.ts';
+import { SharedTerm } from './shared-term.ts';
 import { confirmSource, IdentityCheck, OtherClusterError } from './source/identity-check.ts';
 import { KnownSource } from './source/known-source.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
@@ -21,9 +24,6 @@ import { provenWrites } from './source/proven-writes.ts';
 import { identifySource, kubeSystemUid, type SourceIdentity } from './source/source-identity.ts';
 import { followWhileStandingBy } from './source/standby.ts';
 import { Term } from './term.ts';
-
-/** One Lease for the one shard that there is: all lanes. */
-const leaseName = 'context-syncer-controller';
 
 /** Milliseconds between two looks at the mark of the source: a server that is restored is away for longer. */
 const markEveryMs = 1_000;
@@ -78,9 +78,11 @@ class Controller {
   #markReadAt = Number.NEGATIVE_INFINITY;
   readonly #source: KnownSource;
   readonly #metrics: ControllerMetrics;
-  #term: Term | undefined;
+  /** By shard. That of shard 0 is the mark of the source, too. */
+  readonly #leaseNames: ReturnType<typeof leaseNames>;
+  /** Undefined before the source cluster was identified. */
+  #terms: SharedTerm<Term> | undefined;
   #contexts: readonly ContextEntry[] | undefined;
-  #leading = false;
   /** Of the last term, which ended before they were written. */
   #unwrittenTrips: readonly Trip[] = [];
 
@@ -107,17 +109,18 @@ class Controller {
       source: this.#source,
       readUid: () => this.#readSourceUid(undefined),
     });
+    this.#leaseNames = leaseNames(settings.shards);
     this.#metrics = new ControllerMetrics(
       {
-        lanes: () => this.#term?.engine.lanes.values() ?? [],
+        lanes: () => this.#terms?.current?.engine.lanes.values() ?? [],
         contexts: () => this.#contextStates(),
-        sources: () => this.#term?.engine.sources.size ?? 0,
-        problems: () => this.#term?.reporter.counts() ?? new Map<string, number>(),
-        eventsDropped: () => this.#term?.events.dropped ?? 0,
-        leading: () => this.#leading,
+        sources: () => this.#terms?.current?.engine.sources.size ?? 0,
+        problems: () => this.#terms?.current?.reporter.counts() ?? new Map<string, number>(),
+        eventsDropped: () => this.#terms?.current?.events.dropped ?? 0,
+        leases: () => this.#leaseNames.map((name, shard) => [name, this.#holds(shard)] as const),
         sourceIsOther: () => this.#source.problem !== undefined,
       },
-      { leaseName, clock: environment.clock },
+      { clock: environment.clock },
     );
     this.#connect = connector(environment, (provider, result) => {
       this.#metrics.credentialsObtained(provider, result);
@@ -136,7 +139,7 @@ class Controller {
       logger,
       onContexts: (entries) => {
         this.#contexts = entries;
-        this.#term?.engine.useContexts(entries);
+        this.#terms?.current?.engine.useContexts(entries);
       },
       onRead: (result) => {
         this.#metrics.kubeconfigRead(result);
@@ -181,8 +184,9 @@ class Controller {
     const isDue = clock.monotonic() - this.#markReadAt >= markEveryMs;
     if (this.#settings.leaderElect && this.#source.uid === uid && isDue) {
       this.#markReadAt = clock.monotonic();
-      const lease = { resource: leases, namespace: this.#settings.namespace, name: leaseName };
-      await readMark(markingClient(this.#identityClient, this.#source), lease, signal);
+      const [name] = this.#leaseNames;
+      const lease = { resource: leases, namespace: this.#settings.namespace, name };
+      await readMark(markingClient(this.#identityClient, this.#source, name), lease, signal);
     }
     return uid;
   }
@@ -193,7 +197,11 @@ class Controller {
     const writes = provenWrites(client, (signal) =>
       confirmSource({ source, readUid: () => this.#readSourceUid(signal) }),
     );
-    return markingClient({ ...writes, get: (...request) => client.get(...request) }, source);
+    const reads: Pick<KubeClient, 'get' | 'list'> = {
+      get: (...request) => client.get(...request),
+      list: (...request) => client.list(...request),
+    };
+    return markingClient({ ...writes, ...reads }, source, this.#leaseNames[0]);
   }
 
   async #standBy(signal: AbortSignal): Promise<void> {
@@ -201,7 +209,7 @@ class Controller {
       client: this.#client,
       source: this.#source,
       readUid: () => this.#readSourceUid(signal),
-      standsBy: () => this.#settings.leaderElect && !this.#leading,
+      standsBy: () => this.#settings.leaderElect && !this.#leads,
       clock: this.#environment.clock,
       signal,
     });
@@ -209,22 +217,25 @@ class Controller {
 
   /** A term can end because another cluster answers at the source's address: then it is looked for again. */
   async #work(signal: AbortSignal): Promise<void> {
-    const { leaderElect, namespace } = this.#settings;
+    const { leaderElect, namespace, annotationPrefix } = this.#settings;
     const { logger, clock, random, identity } = this.#environment;
-    const [client, source] = [this.#client, this.#source];
+    const [client, source, names] = [this.#client, this.#source, this.#leaseNames];
     const readUid = (): Promise<string> => this.#readSourceUid(signal);
     while (!signal.aborted) {
       const identified = await identifySource({ client, source, readUid, clock, random, logger, signal });
       if (identified === undefined) {
         return;
       }
-      const lead = (leading: AbortSignal): Promise<void> => this.#lead(identified, leading);
+      const terms = this.#termsFor(identified);
+      const lead: Lead = (shard, leading) => terms.serve(shard, leading);
+      this.#terms = terms;
       await (leaderElect
-        ? runWithLease(
+        ? runWithLeases(
             {
               client: this.#leaseClient(),
               namespace,
-              name: leaseName,
+              names,
+              keys: keysOf(annotationPrefix),
               identity,
               clock,
               random,
@@ -233,34 +244,39 @@ class Controller {
             lead,
             signal,
           )
-        : lead(signal));
+        : Promise.all(names.map((_, shard) => lead(shard, signal))));
     }
   }
 
-  async #lead(identified: SourceIdentity, signal: AbortSignal): Promise<void> {
-    this.#leading = true;
-    try {
-      const term = await Term.begin({
-        settings: this.#settings,
-        environment: this.#environment,
-        client: this.#client,
-        openSource: this.#openSource,
-        connect: this.#connect,
-        source: this.#source,
-        identified,
-        readSourceUid: (until) => this.#readSourceUid(until),
-        metrics: this.#metrics,
-        contexts: () => this.#contexts,
-        trips: this.#unwrittenTrips,
-        signal,
-      });
-      this.#term = term;
-      await term.run();
-      this.#unwrittenTrips = term.unwrittenTrips;
-    } finally {
-      this.#leading = false;
-      this.#term = undefined;
-    }
+  #termsFor(identified: SourceIdentity): SharedTerm<Term> {
+    return new SharedTerm({
+      begin: (signal) =>
+        Term.begin({
+          settings: this.#settings,
+          environment: this.#environment,
+          client: this.#client,
+          openSource: this.#openSource,
+          connect: this.#connect,
+          source: this.#source,
+          identified,
+          readSourceUid: (until) => this.#readSourceUid(until),
+          metrics: this.#metrics,
+          contexts: () => this.#contexts,
+          trips: this.#unwrittenTrips,
+          signal,
+        }),
+      onEnded: ({ unwrittenTrips }) => {
+        this.#unwrittenTrips = unwrittenTrips;
+      },
+    });
+  }
+
+  get #leads(): boolean {
+    return (this.#terms?.shards.size ?? 0) > 0;
+  }
+
+  #holds(shard: number): boolean {
+    return this.#terms?.shards.has(shard) === true;
   }
 
   /** A replica that stands by is ready; one that leads is once its work is under way. A target that is down does not count. */
@@ -275,7 +291,7 @@ class Controller {
       {
         name: 'sources',
         check: () =>
-          (this.#leading || !this.#settings.leaderElect) && this.#term?.engine.ready !== true
+          (this.#leads || !this.#settings.leaderElect) && this.#terms?.current?.engine.ready !== true
             ? 'the source cluster is not listed yet'
             : undefined,
       },
@@ -284,7 +300,7 @@ class Controller {
 
   *#contextStates(): ReturnType<MetricsSources['contexts']> {
     for (const { name } of this.#contexts ?? []) {
-      const link = this.#term?.engine.registry.link(name);
+      const link = this.#terms?.current?.engine.registry.link(name);
       yield {
         name,
         state: link?.state ?? 'unusable',

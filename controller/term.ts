@@ -15,6 +15,7 @@ import { loadState } from './kept/load-state.ts';
 import type { ControllerMetrics } from './observe/controller-metrics.ts';
 import { Reporter } from './observe/reporter.ts';
 import { SyncNotice } from './observe/sync-notice.ts';
+import { shardOf } from './shards.ts';
 import { confirmSource, IdentityCheck } from './source/identity-check.ts';
 import type { KnownSource } from './source/known-source.ts';
 import { type Confirm, provenWrites } from './source/proven-writes.ts';
@@ -55,6 +56,8 @@ export class Term {
   readonly #eventClient: KubeClient;
   readonly #end = new AbortController();
   readonly #signal: AbortSignal;
+  /** The shards whose clusters are served. */
+  readonly #shards = new Set<number>();
 
   private constructor(options: TermOptions, kept: Kept, stampKey: Buffer, timesOther: number) {
     const { settings, environment, client, identified, source } = options;
@@ -86,6 +89,8 @@ export class Term {
       ...parts,
       events: this.events,
       metrics: options.metrics,
+      serves: (cluster) => this.#serves(cluster),
+      tellsOfLists: () => this.#shards.has(0),
       sourceOf: (key) => this.engine.sources.get(key),
       isClaimed: (claim) => this.engine.isClaimed(claim),
     });
@@ -99,13 +104,17 @@ export class Term {
       writes: provenWrites(client, confirm),
       confirm: () => identityCheck.confirm(),
       state: { key: stateKey, text: () => kept.state.format() },
-      onAnnotations: ({ [keys.releaseDeletions]: trip }) => {
+      publishes: () => this.#shards.has(0),
+      onSeen: (configMap) => {
+        const trip = configMap?.metadata.annotations?.[keys.releaseDeletions];
+        kept.state.take(configMap?.data?.[stateKey] ?? '{}', (cluster) => this.#serves(cluster), trip);
         this.engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
       },
     });
     kept.onChange = () => {
-      this.#catalog.stateChanged();
+      this.#catalog.changed();
     };
+    const syncNotice = new SyncNotice({ keys, events: this.events });
     this.engine = new Engine({
       clock,
       random,
@@ -124,7 +133,14 @@ export class Term {
       },
       guards,
       kept: kept.state,
-      syncNotice: new SyncNotice({ keys, events: this.events }),
+      serves: (cluster) => this.#serves(cluster),
+      syncNotice: {
+        see: (kind, object) => {
+          if (this.#shards.has(0)) {
+            syncNotice.see(kind, object);
+          }
+        },
+      },
       keys,
       stampKey,
       ownNamespace: namespace,
@@ -144,13 +160,16 @@ export class Term {
     }, timesOther);
   }
 
-  /** Reads what earlier terms kept, for as long as it takes, and makes the parts of a new one. */
+  /**
+   * Reads what earlier terms kept, for as long as it takes, and makes the parts of a new one. It serves the shards that it
+   * `take`s.
+   */
   static async begin(options: TermOptions): Promise<Term> {
     const { client, settings, environment, signal } = options;
     const { namespace } = settings;
     const { timesOther } = options.source;
     const kept = new Kept();
-    await loadState(kept.state, { ...environment, client, namespace, signal });
+    await loadState(kept.state, { ...environment, client, namespace, signal, served: () => false });
     for (const trip of options.trips) {
       kept.state.addTrip(trip);
     }
@@ -165,6 +184,37 @@ export class Term {
   /** Trips of the mass-deletion guard that are not written yet. */
   get unwrittenTrips(): readonly Trip[] {
     return this.#catalog.isStateWritten ? [] : this.#kept.trips;
+  }
+
+  /** Serves the clusters of a shard from now on, once it is read what other processes kept of them. */
+  async take(shard: number, signal: AbortSignal): Promise<void> {
+    const { client, settings, environment } = this.#options;
+    await loadState(this.#kept, {
+      ...environment,
+      client,
+      namespace: settings.namespace,
+      served: (cluster) => this.#serves(cluster),
+      signal: AbortSignal.any([signal, this.#signal]),
+    });
+    if (!signal.aborted) {
+      this.#shards.add(shard);
+      await this.#shardsChanged();
+    }
+  }
+
+  /** Serves the clusters of a shard no longer; resolves when all passes about them have ended. */
+  async leave(shard: number): Promise<void> {
+    this.#shards.delete(shard);
+    await this.#shardsChanged();
+  }
+
+  async #shardsChanged(): Promise<void> {
+    this.#catalog.changed();
+    await this.engine.shardsChanged();
+  }
+
+  #serves(cluster: string): boolean {
+    return this.#shards.has(shardOf(cluster, this.#options.settings.shards));
   }
 
   /** Works until the process no longer leads, or another cluster answers at the source's address. */

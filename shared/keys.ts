@@ -11,6 +11,10 @@ export interface Keys {
   readonly originCluster: string;
   /** Annotation on the catalog ConfigMap: the name of a trip of the mass-deletion guard that an operator releases. */
   readonly releaseDeletions: string;
+  /** Annotation on Leases: how many shards there are; absent for one. */
+  readonly shards: string;
+  /** Annotation on Leases: the replica that asks its holder to pass it on. */
+  readonly wantedBy: string;
   /** Annotation of Kubed for copies within one cluster, which are not made here. */
   readonly sync: string;
 }
@@ -24,6 +28,8 @@ export function keysOf(prefix: string): Keys {
     originNamespace: `${prefix}/origin.namespace`,
     originCluster: `${prefix}/origin.cluster`,
     releaseDeletions: `${prefix}/release-deletions`,
+    shards: `${prefix}/shards`,
+    wantedBy: `${prefix}/wanted-by`,
     sync: `${prefix}/sync`,
   };
 }

@@ -37,14 +37,16 @@ export interface CatalogPublisherOptions {
   readonly logger: Logger;
   /** What else is kept in the ConfigMap; undefined for nothing. */
   readonly state: { readonly key: string; readonly text: () => string | undefined };
-  /** Told the ConfigMap's annotations whenever it is seen. */
-  readonly onAnnotations: (annotations: Readonly<Record<string, string>>) => void;
+  /** Shown the ConfigMap whenever it is seen; undefined: it does not exist. */
+  readonly onSeen: (configMap: PayloadObject | undefined) => void;
+  /** Whether the catalog is for this process to publish; the state is in any case. */
+  readonly publishes: () => boolean;
 }
 
 /**
  * Keeps the catalog published as a ConfigMap, for the webhook, and with it what must outlive this process. It is
  * written when it differs from what stands there, so that it heals when somebody edits or deletes it, and an unchanged
- * one costs nothing.
+ * one costs nothing. Several processes can do so at once: what is written names the version that was seen.
  */
 export class CatalogPublisher {
   readonly #options: CatalogPublisherOptions;
@@ -73,8 +75,8 @@ export class CatalogPublisher {
     return this.#standing?.data?.[key] === text();
   }
 
-  /** The state changed: it is written soon. */
-  stateChanged(): void {
+  /** The state changed, or whose the catalog is: what follows is written soon. */
+  changed(): void {
     this.#wakeup.wake();
   }
 
@@ -86,7 +88,7 @@ export class CatalogPublisher {
   #follow(): Reflector<PayloadObject, PayloadObject> {
     const see = (object: PayloadObject | null): void => {
       this.#standing = object;
-      this.#options.onAnnotations(object?.metadata.annotations ?? {});
+      this.#options.onSeen(object ?? undefined);
       this.#wakeup.wake();
     };
     return new Reflector({
@@ -122,16 +124,21 @@ export class CatalogPublisher {
 
   /** Yields false when it should be tried again soon. */
   async #level(signal: AbortSignal): Promise<boolean> {
-    const { writes, namespace, logger } = this.#options;
+    const { writes, namespace, logger, state, publishes } = this.#options;
     const standing = this.#standing;
     if (this.#wanted === undefined || standing === undefined) {
       return true;
     }
     const standingText = standing?.data?.[catalogKey];
-    const catalog = withKnownIdentities(this.#wanted, this.#published ?? readable(standingText));
-    const text = formatCatalog(catalog);
-    const { state } = this.#options;
+    const catalog = publishes()
+      ? withKnownIdentities(this.#wanted, this.#published ?? readable(standingText))
+      : undefined;
+    const text = catalog === undefined ? standingText : formatCatalog(catalog);
     const stateText = state.text();
+    const data = {
+      ...(text === undefined ? {} : { [catalogKey]: text }),
+      ...(stateText === undefined ? {} : { [state.key]: stateText }),
+    };
     if (standingText === text && standing?.data?.[state.key] === stateText) {
       this.#published = catalog;
       return true;
@@ -145,7 +152,7 @@ export class CatalogPublisher {
         namespace,
         labels: { ...standing?.metadata.labels, 'app.kubernetes.io/name': 'context-syncer' },
       },
-      data: { [catalogKey]: text, ...(stateText === undefined ? {} : { [state.key]: stateText }) },
+      data,
     };
     try {
       this.#standing = await (standing === null

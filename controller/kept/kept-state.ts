@@ -17,6 +17,9 @@ type NamespacesByKind = Map<SyncedKindName, Set<string>>;
 /**
  * The little that must outlive a process: trips of the mass-deletion guard, and for clusters that are watched
  * namespace by namespace, the namespaces that hold copies. Everything else follows from what there is.
+ *
+ * All processes keep all of it, so that any of them can write it. About the namespaces of a cluster, the one that serves
+ * it is right; a trip is there as soon as anybody says so, until its name is released.
  */
 export class KeptState {
   readonly #trips = new Map<string, Trip>();
@@ -28,27 +31,58 @@ export class KeptState {
     this.#onChange = onChange;
   }
 
-  /** Takes what `format` wrote. False where the text is nothing of that kind; then nothing is taken. */
-  load(text: string): boolean {
+  /**
+   * Takes what `format` of any process wrote: its trips, and the namespaces of the clusters that are not `served` here.
+   * Where two trips stop the same thing, the one that is written counts. `released`: the name of a trip that counts no
+   * more, written or not. False where the text is nothing of that kind; then nothing is taken.
+   */
+  take(text: string, served: (cluster: string) => boolean, released?: string): boolean {
     const document = parsed(text);
     if (document === undefined) {
       return false;
     }
-    for (const trip of listOf(document['trips'])) {
-      if (isTrip(trip)) {
-        this.#trips.set(trip.name, trip);
+    this.#takeTrips(
+      listOf(document['trips'])
+        .filter(isTrip)
+        .filter(({ name }) => name !== released),
+    );
+    for (const cluster of this.#namespaces.keys()) {
+      if (!served(cluster)) {
+        this.#namespaces.delete(cluster);
       }
     }
     for (const [cluster, kinds] of entriesOf(document['namespaces'])) {
-      for (const { name: kind } of syncedKinds) {
-        for (const namespace of listOf(isRecord(kinds) ? kinds[kind] : undefined)) {
-          if (typeof namespace === 'string') {
-            this.#add(cluster, kind, namespace);
-          }
-        }
+      if (!served(cluster)) {
+        this.#takeNamespaces(cluster, kinds);
       }
     }
     return true;
+  }
+
+  #takeTrips(trips: readonly Trip[]): void {
+    const written = new Set(trips.map(({ name }) => name));
+    for (const [name, { cluster }] of this.#trips) {
+      if (!written.has(name) && trips.some((trip) => trip.cluster === cluster)) {
+        this.#trips.delete(name);
+      }
+    }
+    for (const trip of trips) {
+      this.#addTrip(trip);
+    }
+  }
+
+  #takeNamespaces(cluster: string, kinds: unknown): void {
+    const taken: NamespacesByKind = new Map();
+    for (const { name: kind } of syncedKinds) {
+      const names = listOf(isRecord(kinds) ? kinds[kind] : undefined);
+      const texts = names.filter((name) => typeof name === 'string');
+      if (texts.length > 0) {
+        taken.set(kind, new Set(texts));
+      }
+    }
+    if (taken.size > 0) {
+      this.#namespaces.set(cluster, taken);
+    }
   }
 
   /** The state as text; equal states give equal texts. Undefined where there is nothing to keep. */
@@ -72,11 +106,7 @@ export class KeptState {
   }
 
   addTrip(trip: Trip): void {
-    this.#trips.set(trip.name, trip);
-    const [oldest] = this.#trips.keys();
-    if (this.#trips.size > maxTrips && oldest !== undefined) {
-      this.#trips.delete(oldest);
-    }
+    this.#addTrip(trip);
     this.#onChange();
   }
 
@@ -110,6 +140,16 @@ export class KeptState {
         });
       },
     };
+  }
+
+  /** Which trip is the oldest must not depend on who learned of it when: all processes write the same. */
+  #addTrip(trip: Trip): void {
+    this.#trips.set(trip.name, trip);
+    if (this.#trips.size > maxTrips) {
+      const age = ({ since, name }: Trip): string => `${since} ${name}`;
+      const [oldest] = [...this.#trips.values()].toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+      this.#trips.delete(oldest?.name ?? '');
+    }
   }
 
   /** True where the namespace is new. */

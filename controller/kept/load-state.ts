@@ -24,16 +24,18 @@ export async function loadState(
     readonly clock: Clock;
     readonly random: Random;
     readonly logger: Logger;
+    /** Clusters of which the state knows better. */
+    readonly served: (cluster: string) => boolean;
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  const { client, namespace, clock, random, logger, signal } = options;
+  const { client, namespace, clock, random, logger, served, signal } = options;
   const place = { namespace, configMap: catalogConfigMapName };
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
       const object = await client.get<PayloadObject>(configMaps, namespace, catalogConfigMapName, { signal });
       const text = object.data?.[stateKey];
-      if (text !== undefined && !state.load(text)) {
+      if (text !== undefined && !state.take(text, served)) {
         logger.error('kept state is damaged and starts empty, trips of the mass-deletion guard included', {
           ...place,
           key: stateKey,

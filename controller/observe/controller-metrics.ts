@@ -21,7 +21,8 @@ export interface MetricsSources {
   sources(): number;
   problems(): ReadonlyMap<string, number>;
   eventsDropped(): number;
-  leading(): boolean;
+  /** The Leases by name, and whether this process holds them. */
+  leases(): Iterable<readonly [string, boolean]>;
   sourceIsOther(): boolean;
 }
 
@@ -45,7 +46,7 @@ export class ControllerMetrics {
   readonly #clock: Clock;
   readonly #lastSuccess = new Map<string, number>();
 
-  constructor(read: MetricsSources, options: { readonly leaseName: string; readonly clock: Clock }) {
+  constructor(read: MetricsSources, options: { readonly clock: Clock }) {
     this.#clock = options.clock;
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
@@ -127,7 +128,7 @@ export class ControllerMetrics {
     });
     // A series that appears with its first error cannot show that there were none before.
     this.#errors.inc({ controller }, 0);
-    this.#addGauges(read, options.leaseName);
+    this.#addGauges(read);
   }
 
   passed(lane: Lane, { outcome, winner }: Pass, durationMs: number): void {
@@ -164,7 +165,7 @@ export class ControllerMetrics {
     this.#credentials.inc({ provider, result });
   }
 
-  #addGauges(read: MetricsSources, leaseName: string): void {
+  #addGauges(read: MetricsSources): void {
     const gauge = <L extends string>(
       name: string,
       help: string,
@@ -274,8 +275,11 @@ export class ControllerMetrics {
       [],
       () => [[{}, read.eventsDropped()]],
     );
-    gauge('leader_election_master_status', '1 while this process leads.', ['name'], () => [
-      [{ name: leaseName }, Number(read.leading())],
-    ]);
+    gauge(
+      'leader_election_master_status',
+      '1 while this process holds the Lease: it leads, or serves one shard of several.',
+      ['name'],
+      () => [...read.leases()].map(([name, held]) => [{ name }, Number(held)] as const),
+    );
   }
 }

@@ -24,6 +24,10 @@ export interface ReporterOptions {
   readonly metrics: ControllerMetrics;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether this process serves a target cluster, and so tells of its problems. */
+  readonly serves: (cluster: string) => boolean;
+  /** Whether it is this process that tells of problems of lists, which are no cluster's. */
+  readonly tellsOfLists: () => boolean;
   /** The source of a key, as it is now. */
   readonly sourceOf: (key: SourceKey) => SourceRecord | undefined;
   /** Whether a claim still holds: a pass can end after the list or the contexts changed. */
@@ -84,19 +88,22 @@ export class Reporter implements LaneObserver {
     }
   }
 
-  /** Reports what is wrong with a source's list, and drops what was said of contexts that are no longer in it. */
+  /** Reports what is wrong with a source's list, and drops what is no longer in it or for others to tell. */
   resolved(source: SourceRecord, { violations, asks, unidentified, settling }: Resolution): void {
     if (settling) {
       return;
     }
-    this.#set(
-      source,
-      wholeList,
-      violations.length === 0
-        ? undefined
-        : { reason: 'InvalidSyncContexts', message: violations.map(({ message }) => message).join(' ') },
-    );
-    for (const { name, problem } of unidentified) {
+    const told = this.#options.tellsOfLists() ? unidentified : [];
+    if (this.#options.tellsOfLists()) {
+      this.#set(
+        source,
+        wholeList,
+        violations.length === 0
+          ? undefined
+          : { reason: 'InvalidSyncContexts', message: violations.map(({ message }) => message).join(' ') },
+      );
+    }
+    for (const { name, problem } of told) {
       if (problem !== undefined) {
         this.#set(source, name, unavailableContext(name, problem));
       }
@@ -104,11 +111,12 @@ export class Reporter implements LaneObserver {
     const standing = this.#problems.get(sourceKey(source));
     if (standing !== undefined) {
       const served = new Set([
-        ...asks.map(({ context }) => context),
-        ...unidentified.map(({ name }) => name),
+        ...(this.#options.tellsOfLists() ? [wholeList] : []),
+        ...asks.filter(({ cluster }) => this.#options.serves(cluster)).map(({ context }) => context),
+        ...told.map(({ name }) => name),
       ]);
       for (const context of standing.keys()) {
-        if (context !== wholeList && !served.has(context)) {
+        if (!served.has(context)) {
           this.#drop(sourceKey(source), context);
         }
       }

@@ -1,23 +1,39 @@
-import type { KubeClient } from '../../shared/kube/client.ts';
+import type { KubeClient, ListOptions } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
 import type { Resource } from '../../shared/kube/resource.ts';
 import type { KnownSource } from './known-source.ts';
 import { checkTimeoutMs } from './source-identity.ts';
 
-/** The client as leader election uses it, with every answer shown to the known source as its mark. */
+/**
+ * The client as leader election uses it, with every answer about one object shown to the known source: its mark, the
+ * Lease of this name.
+ */
 export function markingClient(
-  client: Pick<KubeClient, 'get' | 'create' | 'update'>,
+  client: Pick<KubeClient, 'get' | 'list' | 'create' | 'update'>,
   source: KnownSource,
-): Pick<KubeClient, 'get' | 'create' | 'update'> {
+  mark: string,
+): Pick<KubeClient, 'get' | 'list' | 'create' | 'update'> {
   const marked = async <T extends KubeObject>(request: Promise<T>): Promise<T> => {
     const before = source.mark;
     const object = await request;
-    source.seeMark(object.metadata, before);
+    if (object.metadata.name === mark) {
+      source.seeMark(object.metadata, before);
+    }
     return object;
   };
   return {
     get: (...request) => marked(client.get(...request)),
+    list: async <T extends KubeObject>(resource: Resource, options: ListOptions) => {
+      const before = source.mark;
+      const page = await client.list<T>(resource, options);
+      for (const { metadata } of page.items ?? []) {
+        if (metadata.name === mark) {
+          source.seeMark(metadata, before);
+        }
+      }
+      return page;
+    },
     create: (...request) => marked(client.create(...request)),
     update: (...request) => marked(client.update(...request)),
   };

@@ -1,11 +1,23 @@
 import type { Clock } from '../clock.ts';
 import type { KubeClient } from './client.ts';
 import { type ApiErrorReason, isApiError } from './errors.ts';
-import { claimed, holderOf, type Lease, newLease, released } from './lease-record.ts';
+import type { SharedLease } from './fair-share.ts';
+import {
+  annotated,
+  type Claimant,
+  claimed,
+  holderOf,
+  type Lease,
+  newLease,
+  released,
+  type ShareKeys,
+} from './lease-record.ts';
 import { leases } from './resource.ts';
 
 export interface CandidateOptions {
-  readonly client: Pick<KubeClient, 'get' | 'create' | 'update'>;
+  readonly client: Pick<KubeClient, 'create' | 'update'>;
+  /** Reads the lease; undefined where it does not exist. Throws what the client throws. */
+  readonly read: (signal: AbortSignal | undefined) => Promise<Lease | undefined>;
   readonly namespace: string;
   readonly name: string;
   /** Unique among the candidates, and never used by two processes at a time. */
@@ -14,11 +26,17 @@ export interface CandidateOptions {
   readonly leaseDurationMs: number;
   /** Milliseconds that one request may take. */
   readonly requestTimeoutMs: number;
+  readonly keys: ShareKeys;
+  /** How many Leases are shared out. */
+  readonly shards: number;
 }
 
 export type Attempt =
-  /** `since`: monotonic milliseconds of just before the write that made or kept us the holder. */
-  | { readonly held: true; readonly since: number }
+  /**
+   * `since`: monotonic milliseconds of just before the write that made or kept us the holder. `wantedBy`: who asks us to
+   * pass it on.
+   */
+  | { readonly held: true; readonly since: number; readonly wantedBy: string | undefined }
   /** `holder` is undefined where another candidate was quicker and its name is not known yet. */
   | { readonly held: false; readonly holder: string | undefined };
 
@@ -32,19 +50,41 @@ export class LeaseCandidate {
   #held: Lease | undefined;
   /** A write of ours may have arrived though no answer did. */
   #unsure = false;
+  /** The lease as it was read last. */
+  #noted: Lease | undefined;
   #observed: { readonly record: string; readonly at: number } | undefined;
 
   constructor(options: CandidateOptions) {
     this.#options = options;
   }
 
-  /** Takes the lease if it is free, ours or abandoned. Throws what the client throws. */
-  async acquire(signal: AbortSignal): Promise<Attempt> {
-    const lease = await this.#read(signal);
-    if (lease === undefined) return this.#create(signal);
-    const holder = holderOf(lease);
-    const free = holder === undefined || holder === this.#options.identity || this.#abandoned(lease);
-    return free ? this.#write(lease, signal) : { held: false, holder };
+  /** Takes what was read of the lease (undefined: it does not exist); yields how it stands. */
+  note(lease: Lease | undefined): SharedLease & { readonly shards: number } {
+    const { keys, clock } = this.#options;
+    this.#noted = lease;
+    // The record, not the object's version: a label that somebody sets is no sign of life.
+    const record = JSON.stringify(lease?.spec ?? {});
+    if (this.#observed?.record !== record) this.#observed = { record, at: clock.monotonic() };
+    const annotations = lease?.metadata.annotations ?? {};
+    return {
+      holder: lease === undefined || this.#abandoned(lease) ? undefined : holderOf(lease),
+      wantedBy: annotations[keys.wantedBy],
+      shards: Number(annotations[keys.shards] ?? 1),
+    };
+  }
+
+  /** Takes the lease, which is free or ours as it was noted. Throws what the client throws. */
+  async take(signal: AbortSignal): Promise<Attempt> {
+    return this.#noted === undefined ? this.#create(signal) : this.#write(this.#noted, signal);
+  }
+
+  /** Asks the holder to pass the lease on to us. Throws what the client throws, also where the lease changed meanwhile. */
+  async ask(signal: AbortSignal): Promise<void> {
+    const { client, identity, keys, requestTimeoutMs } = this.#options;
+    if (this.#noted !== undefined) {
+      const asked = annotated(this.#noted, { [keys.wantedBy]: identity });
+      await client.update<Lease>(leases, asked, { signal, timeoutMs: requestTimeoutMs });
+    }
   }
 
   /** Keeps the lease. It takes over nothing: once another held it, ours is over even if it is free again. */
@@ -54,45 +94,33 @@ export class LeaseCandidate {
       if (attempt.held) return attempt;
     }
     // Somebody wrote: maybe ourselves, in a request whose answer was lost, maybe a person, maybe a new holder.
-    const lease = await this.#read(signal);
+    const lease = await this.#options.read(signal);
     if (lease === undefined) return this.#create(signal);
     const holder = holderOf(lease);
     return holder === this.#options.identity ? this.#write(lease, signal) : { held: false, holder };
   }
 
-  /** Gives the lease back if it is, or may be, ours. Throws what the client throws. */
-  async release(): Promise<void> {
+  /** Gives the lease back if it is, or may be, ours; `to`: to this candidate. Throws what the client throws. */
+  async release(to?: string): Promise<void> {
     const { client, clock, identity, requestTimeoutMs } = this.#options;
     const options = { timeoutMs: requestTimeoutMs };
+    const given = (lease: Lease): Lease =>
+      to === undefined ? released(lease, clock.now()) : claimed(lease, { ...this.#claimant(), identity: to });
     if (this.#held === undefined && !this.#unsure) return;
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined && !this.#unsure) {
       try {
-        await client.update<Lease>(leases, released(held, clock.now()), options);
+        await client.update<Lease>(leases, given(held), options);
         return;
       } catch (error) {
         if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
       }
     }
-    const lease = await this.#read(undefined);
+    const lease = await this.#options.read(undefined);
     if (lease === undefined || holderOf(lease) !== identity) return;
-    await client.update<Lease>(leases, released(lease, clock.now()), options);
+    await client.update<Lease>(leases, given(lease), options);
     this.#unsure = false;
-  }
-
-  async #read(signal: AbortSignal | undefined): Promise<Lease | undefined> {
-    const { client, namespace, name, requestTimeoutMs, clock } = this.#options;
-    try {
-      const lease = await client.get<Lease>(leases, namespace, name, { signal, timeoutMs: requestTimeoutMs });
-      // The record, not the object's version: a label that somebody sets is no sign of life.
-      const record = JSON.stringify(lease.spec ?? {});
-      if (this.#observed?.record !== record) this.#observed = { record, at: clock.monotonic() };
-      return lease;
-    } catch (error) {
-      if (isApiError(error, 'NotFound')) return undefined;
-      throw error;
-    }
   }
 
   #abandoned(lease: Lease): boolean {
@@ -127,7 +155,8 @@ export class LeaseCandidate {
     try {
       this.#held = await write();
       this.#unsure = false;
-      return { held: true, since };
+      const wantedBy = this.#held.metadata.annotations?.[this.#options.keys.wantedBy];
+      return { held: true, since, wantedBy };
     } catch (error) {
       if (isApiError(error, ...outrun)) {
         this.#held = undefined;
@@ -139,8 +168,7 @@ export class LeaseCandidate {
     }
   }
 
-  #claimant(): { identity: string; leaseDurationMs: number; now: number } {
-    const { identity, leaseDurationMs, clock } = this.#options;
-    return { identity, leaseDurationMs, now: clock.now() };
+  #claimant(): Claimant {
+    return { ...this.#options, now: this.#options.clock.now() };
   }
 }

@@ -25,21 +25,47 @@ export function holderOf(lease: Lease): string | undefined {
   return holder === '' ? undefined : holder;
 }
 
+/** Annotations of Leases that several candidates share out. */
+export interface ShareKeys {
+  /** How many Leases the holder shares in; absent for one. */
+  readonly shards: string;
+  /** Who asks the holder to pass it on. */
+  readonly wantedBy: string;
+}
+
 export interface Claimant {
   readonly identity: string;
   readonly leaseDurationMs: number;
   /** Epoch milliseconds, for the time stamps that people read; nothing is decided by them. */
   readonly now: number;
+  readonly keys: ShareKeys;
+  /** How many Leases are shared out. */
+  readonly shards: number;
 }
 
 export function newLease(namespace: string, name: string, claimant: Claimant): Lease {
   const bare = { apiVersion: apiVersion(leases), kind: leases.kind, metadata: { namespace, name } };
-  return { ...bare, spec: { ...claimedSpec(undefined, claimant), leaseTransitions: 0 } };
+  return claimed(bare, claimant);
 }
 
 /** The lease as this claimant writes it: renewed if it holds it, else taken over. The version goes along. */
 export function claimed(lease: Lease, claimant: Claimant): Lease {
-  return { ...lease, spec: claimedSpec(lease.spec, claimant) };
+  const { keys, shards, identity } = claimant;
+  const changes = {
+    [keys.shards]: shards === 1 ? undefined : String(shards),
+    // Somebody asked the last holder.
+    ...(holderOf(lease) === identity ? {} : { [keys.wantedBy]: undefined }),
+  };
+  return { ...annotated(lease, changes), spec: claimedSpec(lease.spec, claimant) };
+}
+
+/** The lease with these annotations set or (undefined) taken away. */
+export function annotated(lease: Lease, changes: Readonly<Record<string, string | undefined>>): Lease {
+  const kept = Object.entries({ ...lease.metadata.annotations, ...changes });
+  const annotations = Object.fromEntries(
+    kept.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+  return { ...lease, metadata: { ...lease.metadata, annotations } };
 }
 
 function claimedSpec(spec: LeaseSpec | undefined, { identity, leaseDurationMs, now }: Claimant): LeaseSpec {
@@ -51,7 +77,7 @@ function claimedSpec(spec: LeaseSpec | undefined, { identity, leaseDurationMs, n
     leaseDurationSeconds: Math.ceil(leaseDurationMs / 1_000),
     renewTime: time,
     acquireTime: renews ? (spec.acquireTime ?? time) : time,
-    leaseTransitions: (spec?.leaseTransitions ?? 0) + (renews ? 0 : 1),
+    leaseTransitions: spec === undefined ? 0 : (spec.leaseTransitions ?? 0) + (renews ? 0 : 1),
   };
 }
 

@@ -5,7 +5,10 @@ import { commonSettings } from './common-settings.ts';
 import { policyList } from './policy-list.ts';
 import { type SecretReference, secretReference } from './secret-reference.ts';
 import type { SettingsTable, SettingValues } from './setting.ts';
-import { choice, filePath, labelValue, namespaceUid, trueOrFalse } from './value-type.ts';
+import { choice, filePath, labelValue, namespaceUid, trueOrFalse, wholeNumber } from './value-type.ts';
+
+/** The most shards there can be: more than that many processes have nothing to share out. */
+const maxShards = 64;
 
 /** The settings of `context-syncer controller`. */
 export const controllerSettingsTable = {
@@ -38,6 +41,13 @@ export const controllerSettingsTable = {
     placeholder: 'true|false',
     description: 'Work only while holding the Lease, so that several replicas can stand by.',
     default: 'true',
+  },
+  shards: {
+    type: wholeNumber(1, maxShards),
+    placeholder: 'NUMBER',
+    description:
+      'Parts that the target clusters are shared out in among the replicas, each held by one. With 1, one replica leads and the others stand by.',
+    default: '1',
   },
   takeOverFromUid: {
     type: namespaceUid,

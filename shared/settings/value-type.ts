@@ -47,6 +47,18 @@ export const trueOrFalse: ValueType<boolean> = {
   parse: (given) => (given === 'true' || given === 'false' ? { value: given === 'true' } : undefined),
 };
 
+/** A whole number of a range, in digits. */
+export function wholeNumber(from: number, to: number): ValueType<number> {
+  return {
+    json: 'string',
+    allowed: `a whole number from ${from} to ${to}`,
+    parse(given) {
+      const value = /^[0-9]{1,9}$/.test(given) ? Number(given) : Number.NaN;
+      return value >= from && value <= to ? { value } : undefined;
+    },
+  };
+}
+
 /** The path of a file. Whether it can be read is checked when it is read. */
 export const filePath: ValueType<string> = text(/^[^\0]+$/, 4096, 'the path of a file');
 

@@ -46,6 +46,12 @@ export class World implements AsyncDisposable {
     this.#payload = 'x'.repeat(options.payloadBytes ?? 1000);
     this.clusterNames = targets.map(({ context }) => context);
     this.copies = new Copies(targets);
+    // Also when the bench is interrupted: nothing else ends the programs then.
+    process.once('exit', () => {
+      for (const { pid } of this.#programs.filter(({ running }) => running)) {
+        process.kill(pid, 'SIGKILL');
+      }
+    });
   }
 
   static async start(options: WorldOptions): Promise<World> {
@@ -110,6 +116,11 @@ export class World implements AsyncDisposable {
     await this.#patch(name, { metadata: { annotations: { [syncContexts]: null } } });
   }
 
+  async deleteSource({ name }: Job): Promise<void> {
+    this.#versions.delete(name);
+    await this.sandbox.source.request('DELETE', `${collection}/${name}`);
+  }
+
   async deleteSources(jobs: readonly Job[]): Promise<void> {
     for (const { name } of jobs) {
       this.#versions.delete(name);
@@ -127,8 +138,11 @@ export class World implements AsyncDisposable {
     await this.copies.reached(performance.now() + wipeMs, 'removal of all copies');
   }
 
-  /** Starts the built program with its default settings, the kubeconfigs and free ports. */
-  async startProgram(env: Readonly<Record<string, string>> = {}): Promise<Program> {
+  /** Starts the built program with its default settings but for these, the kubeconfigs and free ports. */
+  async startProgram(
+    env: Readonly<Record<string, string>> = {},
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<Program> {
     const { folder, source } = this.sandbox;
     const address = { url: this.#source.url, caPem: source.caPem, adminToken: source.adminToken };
     const kubeconfig = join(folder, 'source.kubeconfig');
@@ -147,16 +161,11 @@ export class World implements AsyncDisposable {
       'contexts-kubeconfig': contexts,
       'health-address': '127.0.0.1:0',
       'metrics-address': '127.0.0.1:0',
+      ...settings,
     };
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const program = new Program(['controller', ...args], env);
     this.#programs.push(program);
-    // Also when the bench is interrupted: nothing else ends the program then.
-    process.once('exit', () => {
-      if (program.running) {
-        process.kill(program.pid, 'SIGKILL');
-      }
-    });
     return program;
   }
 

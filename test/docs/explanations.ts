@@ -139,6 +139,11 @@ export const keys: Readonly<
     where: 'annotation of ConfigMap `context-syncer-catalog`',
     value: 'the name of a [trip](operations.md#mass-deletion-guard) that an operator releases',
   },
+  shards: { where: 'annotation of a Lease', value: 'how many shards its holder works with; absent for one' },
+  wantedBy: {
+    where: 'annotation of a Lease',
+    value: 'the replica that asks its holder to pass the shard on',
+  },
   sync: {
     where: 'annotation of Kubed, for copies within one cluster',
     value: 'not acted upon; the object gets an Event',

@@ -146,10 +146,10 @@ function controllerRegistry(): Registry {
     sources: () => 0,
     problems: () => new Map<string, number>(),
     eventsDropped: () => 0,
-    leading: () => false,
+    leases: () => [],
     sourceIsOther: () => false,
   };
-  return new ControllerMetrics(nothing, { leaseName: '', clock: new ManualClock() }).registry;
+  return new ControllerMetrics(nothing, { clock: new ManualClock() }).registry;
 }
 
 function webhookRegistry(): Registry {

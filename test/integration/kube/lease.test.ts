@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../shared/clock.ts';
 import type { KubeClient } from '../../../shared/kube/client.ts';
-import { runWithLease } from '../../../shared/kube/lease.ts';
+import { runWithLeases } from '../../../shared/kube/lease.ts';
 import type { Lease } from '../../../shared/kube/lease-record.ts';
 import { leases } from '../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../shared/logger.ts';
@@ -23,11 +23,12 @@ interface Candidate {
 function compete(client: KubeClient, namespace: string, identity: string): Candidate {
   const stop = aSignal();
   const candidate = { stop, transitions: new Array<string>(), leading: false };
-  const done = runWithLease(
+  const done = runWithLeases(
     {
       client,
       namespace,
-      name: 'controller',
+      names: ['controller'],
+      keys: { shards: 'test/shards', wantedBy: 'test/wanted-by' },
       identity,
       clock: systemClock(),
       random: Math.random,
@@ -37,7 +38,7 @@ function compete(client: KubeClient, namespace: string, identity: string): Candi
       retryPeriodMs: 200,
       onTransition: (state, detail) => candidate.transitions.push(`${state} ${detail}`),
     },
-    async (signal) => {
+    async (_index, signal) => {
       candidate.leading = true;
       await systemClock().sleep(600_000, signal);
       candidate.leading = false;

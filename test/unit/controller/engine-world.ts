@@ -28,6 +28,9 @@ export class EngineWorld implements AsyncDisposable {
   /** Lines of level warn and above. */
   readonly warnings: string[] = [];
   readonly reporter: Reporter;
+  /** Whether this process serves a cluster; `engine.shardsChanged` has a change noticed. */
+  serves: (cluster: string) => boolean = () => true;
+  tellsOfLists = true;
   readonly #targets = new Map<string, FakeApi>();
   /** It outlives a restart, as the catalog ConfigMap does. */
   readonly #kept = new KeptState(() => undefined);
@@ -51,13 +54,15 @@ export class EngineWorld implements AsyncDisposable {
           sources: () => 0,
           problems: () => new Map(),
           eventsDropped: () => 0,
-          leading: () => true,
+          leases: () => [],
           sourceIsOther: () => false,
         },
-        { leaseName: 'lease', clock: this.clock },
+        { clock: this.clock },
       ),
       clock: this.clock,
       random: () => 0.5,
+      serves: (cluster) => this.serves(cluster),
+      tellsOfLists: () => this.tellsOfLists,
       sourceOf: (key) => this.#engine?.sources.get(key),
       isClaimed: (claim) => this.#engine?.isClaimed(claim) === true,
     });
@@ -106,6 +111,7 @@ export class EngineWorld implements AsyncDisposable {
       syncNotice: { see: () => undefined },
       guards: someGuards(this.clock, kept),
       kept,
+      serves: (cluster) => this.serves(cluster),
       keys,
       stampKey,
       ownNamespace,

@@ -546,3 +546,61 @@ it('an invalid list elsewhere is not resolved again, and a relabelled source is 
   await world.clock.advance(10_000);
   expect(count(world.source.calls, 'get')).toBe(reads);
 });
+
+describe('one of several replicas', () => {
+  it('works on the clusters that it serves, and sends the others nothing but probes', async () => {
+    await using world = new EngineWorld();
+    const ids = ['c1', 'c2'].map(
+      (context) => world.target(context).peek(namespaces, undefined, 'kube-system')?.metadata.uid,
+    );
+    world.annotate('omni', 'c1,c2', '1');
+    world.serves = (cluster) => cluster === ids[0];
+    await world.start('c1', 'c2');
+    expect([world.copy('c1', 'omni'), world.copy('c2', 'omni')]).toEqual(['1', undefined]);
+    expect(world.target('c2').calls.every(({ resource }) => resource?.plural === 'namespaces')).toBe(true);
+
+    world.serves = (cluster) => cluster === ids[1];
+    await world.engine.shardsChanged();
+    world.annotate('omni', 'c1,c2', '2');
+    await world.clock.advance(1_000);
+    expect([world.copy('c1', 'omni'), world.copy('c2', 'omni')]).toEqual(['1', '2']);
+    const calls = await world.during(world.target('c1'), 30 * minutes);
+    expect(calls.every(({ resource }) => resource?.plural === 'namespaces')).toBe(true);
+
+    world.serves = () => true;
+    await world.engine.shardsChanged();
+    await world.clock.advance(1_000);
+    expect([world.copy('c1', 'omni'), world.copy('c2', 'omni')]).toEqual(['2', '2']);
+  });
+
+  it('has given up a cluster once the passes under way have ended, the ones without an answer after 8 s', async () => {
+    await using world = new EngineWorld();
+    world.target('c1');
+    await world.start('c1');
+    world.target('c1').fault = ({ verb }) => (verb === 'create' ? { answerDelayMs: 1e9 } : undefined);
+    world.annotate('omni', 'c1', '1');
+    await world.clock.advance(500);
+    world.serves = () => false;
+    let ended = false;
+    const givingUp = world.engine.shardsChanged().finally(() => {
+      ended = true;
+    });
+    await world.clock.advance(7_000);
+    expect(ended).toBe(false);
+    await world.clock.advance(1_100);
+    await givingUp;
+  });
+
+  it('tells nothing of a copy that another one is to tell of', async () => {
+    await using world = new EngineWorld();
+    const api = world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    api.put<PayloadObject>(configMaps, { metadata: { namespace: 'demo', name: 'omni' }, data: {} });
+    await world.start('c1');
+    expect(world.reporter.counts()).toEqual(new Map([['Unowned', 1]]));
+    world.serves = () => false;
+    await world.engine.shardsChanged();
+    expect(world.reporter.counts()).toEqual(new Map());
+    expect(world.told.map(({ reason }) => reason)).toEqual(['Unowned']);
+  });
+});

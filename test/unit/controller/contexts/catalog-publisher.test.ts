@@ -12,6 +12,8 @@ const namespace = 'context-syncer';
 let clock: ManualClock;
 let api: FakeApi;
 let isSource: boolean;
+let publishes: boolean;
+let state: string | undefined;
 let annotations: Readonly<Record<string, string>>[];
 let publisher: CatalogPublisher;
 let stop: AbortController;
@@ -21,6 +23,7 @@ beforeEach(() => {
   clock = new ManualClock();
   api = new FakeApi(clock);
   [isSource, annotations, stop] = [true, [], new AbortController()];
+  [publishes, state] = [true, undefined];
   publisher = new CatalogPublisher({
     client: api,
     writes: api,
@@ -29,9 +32,10 @@ beforeEach(() => {
     clock,
     random: () => 0.5,
     logger: silentLogger,
-    state: { key: 'state.json', text: () => undefined },
-    onAnnotations: (seen) => {
-      annotations.push(seen);
+    state: { key: 'state.json', text: () => state },
+    publishes: () => publishes,
+    onSeen: (seen) => {
+      annotations.push(seen?.metadata.annotations ?? {});
     },
   });
   publisher.publish({ contexts: new Map() });
@@ -50,6 +54,25 @@ describe('the publisher of the catalog', () => {
     api.drop(configMaps, namespace, catalogConfigMapName);
     await clock.advance(1_000);
     expect(published()).toHaveProperty([catalogKey]);
+  });
+
+  it('writes the state alone while the catalog is for another process to publish', async () => {
+    publishes = false;
+    const theirs = api.put<PayloadObject>(configMaps, {
+      ...anObject(configMaps, namespace, catalogConfigMapName),
+      data: { [catalogKey]: 'theirs' },
+    });
+    running = publisher.run(stop.signal);
+    await clock.advance(1_000);
+    expect(published()).toEqual(theirs.data);
+    state = 'a trip';
+    publisher.changed();
+    await clock.advance(1_000);
+    expect(published()).toEqual({ [catalogKey]: 'theirs', 'state.json': 'a trip' });
+    publishes = true;
+    publisher.changed();
+    await clock.advance(1_000);
+    expect(published()?.[catalogKey]).not.toBe('theirs');
   });
 
   it('takes nothing from a list of another cluster at the address of the source, and writes nothing there', async () => {

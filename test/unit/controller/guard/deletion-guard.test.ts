@@ -152,7 +152,7 @@ describe('a trip', () => {
     const kept = new KeptState(() => undefined);
     const trip = someGuards(clock, kept).stop('cluster-1', 'TooManyDeletions');
     const later = new KeptState(() => undefined);
-    expect(later.load(kept.format() ?? '')).toBe(true);
+    expect(later.take(kept.format() ?? '', () => false)).toBe(true);
     const guards = someGuards(clock, later);
     expect(guards.of('cluster-1').obstacle('ConfigMap/demo/a', true)).toEqual(trip);
     guards.release([trip.name]);

@@ -38,7 +38,7 @@ describe('the kept state', () => {
       fc.property(facts, (given) => {
         const text = stateOf(given).format();
         const again = new KeptState(() => undefined);
-        expect(text === undefined || again.load(text)).toBe(true);
+        expect(text === undefined || again.take(text, () => false)).toBe(true);
         expect(again.format()).toBe(text);
         expect(stateOf({ ...given, namespaces: given.namespaces.toReversed() }).format()).toBe(text);
       }),
@@ -64,12 +64,14 @@ describe('the kept state', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         const state = new KeptState(() => undefined);
-        state.load(text);
+        state.take(text, () => false);
         state.format();
       }),
     );
     const state = new KeptState(() => undefined);
-    expect(state.load('{"trips":[{"name":7}],"namespaces":{"c":{"Secret":["a",1]},"d":4}}')).toBe(true);
+    expect(
+      state.take('{"trips":[{"name":7}],"namespaces":{"c":{"Secret":["a",1]},"d":4}}', () => false),
+    ).toBe(true);
     expect([state.trips, state.namespacesIn('c').of('Secret')]).toEqual([[], new Set(['a'])]);
   });
 
@@ -82,5 +84,106 @@ describe('the kept state', () => {
       }
     }
     expect([state.trips.length, state.namespacesIn('c').of('Secret').size]).toEqual([1_000, 5_000]);
+  });
+});
+
+/** The state of one process of several: it serves the clusters that this says. */
+class Process {
+  readonly state = new KeptState(() => undefined);
+  readonly serves: (cluster: string) => boolean;
+
+  constructor(serves: (cluster: string) => boolean) {
+    this.serves = serves;
+  }
+
+  see(text: string | undefined, released?: string): void {
+    this.state.take(text ?? '{}', this.serves, released);
+  }
+}
+
+const trip = (name: string, cluster?: string) => ({
+  name,
+  reason: 'SourceRestored' as const,
+  since: '2026-01-01T00:00:00.000Z',
+  ...(cluster === undefined ? {} : { cluster }),
+});
+
+describe('several processes', () => {
+  it('come to the same state by writing what each of them knows, and then rest', () => {
+    const change = fc.record({
+      who: fc.nat(2),
+      what: fc.constantFrom('remember', 'forget', 'write', 'trip'),
+      cluster: fc.nat(5),
+      namespace: names,
+    });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+        // Cluster 0 and 3 are served by process 0, and so on.
+        const processes = [0, 1, 2].map((who) => new Process((cluster) => Number(cluster) % 3 === who));
+        let text: string | undefined;
+        const write = (who: number): void => {
+          processes[who]?.see(text);
+          text = processes[who]?.state.format();
+        };
+        for (const { who, what, cluster, namespace } of changes) {
+          const own = String(cluster - (cluster % 3) + who);
+          const { state } = processes[who] ?? new Process(() => true);
+          if (what === 'write') {
+            write(who);
+          } else if (what === 'trip') {
+            state.addTrip(trip(`${namespace}-${who}`, own));
+          } else {
+            state.namespacesIn(own)[what]('Secret', namespace);
+          }
+        }
+        const expected = processes.map(({ state, serves }) =>
+          Array.from({ length: 6 }, (_, cluster) => String(cluster))
+            .filter(serves)
+            .map((cluster) => [...state.namespacesIn(cluster).of('Secret')].toSorted()),
+        );
+        for (const who of [0, 1, 2, 0, 1, 2]) {
+          write(who);
+        }
+        for (const { state, serves } of processes) {
+          expect(state.format()).toBe(text);
+          expect(
+            Array.from({ length: 6 }, (_, cluster) => String(cluster))
+              .filter(serves)
+              .map((cluster) => [...state.namespacesIn(cluster).of('Secret')].toSorted()),
+          ).toEqual(expected[processes.findIndex((one) => one.state === state)]);
+        }
+      }),
+    );
+  });
+
+  it('name one trip, that which is written first, where they trip for the same reason at once', () => {
+    const [first, second] = [new Process(() => false), new Process(() => false)];
+    first.state.addTrip(trip('first'));
+    second.state.addTrip(trip('second'));
+    second.state.addTrip(trip('of-one-cluster', 'c'));
+    second.see(first.state.format());
+    expect(second.state.trips.map(({ name }) => name).toSorted()).toEqual(['first', 'of-one-cluster']);
+  });
+
+  it('keep a trip until its name is released, whatever somebody writes', () => {
+    const process = new Process(() => false);
+    process.state.addTrip(trip('k3f9x2'));
+    const text = process.state.format();
+    process.see(undefined);
+    process.see('{"trips":[]}');
+    expect(process.state.trips).toHaveLength(1);
+    process.state.removeTrip('k3f9x2');
+    process.see(text, 'k3f9x2');
+    expect(process.state.trips).toEqual([]);
+  });
+
+  it('do not take a trip that was released for one that stops the same as a new one', () => {
+    const process = new Process(() => false);
+    process.state.addTrip(trip('old', 'c'));
+    const text = process.state.format();
+    process.state.removeTrip('old');
+    process.state.addTrip(trip('new', 'c'));
+    process.see(text, 'old');
+    expect(process.state.trips.map(({ name }) => name)).toEqual(['new']);
   });
 });

@@ -29,6 +29,7 @@ async function load(): Promise<void> {
     clock,
     random: () => 0.5,
     logger: { ...silentLogger, error: (message) => errors.push(message) },
+    served: () => false,
     signal: new AbortController().signal,
   });
 }

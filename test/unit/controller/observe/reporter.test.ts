@@ -25,10 +25,10 @@ const metrics = new ControllerMetrics(
     sources: () => 0,
     problems: () => new Map(),
     eventsDropped: () => 0,
-    leading: () => true,
+    leases: () => [],
     sourceIsOther: () => false,
   },
-  { leaseName: 'context-syncer', clock: new ManualClock() },
+  { clock: new ManualClock() },
 );
 
 const source = aSource({ syncContexts: 'c1,c2' });
@@ -43,6 +43,8 @@ let sources: Map<string, SourceRecord>;
 let repeats = false;
 /** Contexts that the sources still ask for. */
 let asked: Set<string>;
+let tellsOfLists: boolean;
+let served: (cluster: string) => boolean;
 
 /** Keeps every line as text. */
 function keepingLogger(): Logger {
@@ -76,9 +78,13 @@ beforeEach(() => {
     metrics,
     clock,
     random: () => 0.5,
+    serves: (cluster) => served(cluster),
+    tellsOfLists: () => tellsOfLists,
     sourceOf: (key) => sources.get(key),
     isClaimed: ({ context }) => asked.has(context),
   });
+  tellsOfLists = true;
+  served = () => true;
   const { signal } = new AbortController();
   const client = new FakeApi(clock);
   const circumstances = (): ReturnType<typeof circumstancesOf> => circumstancesOf(c1, c2);
@@ -139,6 +145,29 @@ const noNamespace: Outcome = { kind: 'failed', error: new ApiError(404, 'Namespa
 function reasons(): readonly string[] {
   return told.map((event) => event.split(':')[0] ?? '');
 }
+
+describe('one of several replicas', () => {
+  it('leaves problems of lists, and of contexts that are not identified, to the one that tells of them', () => {
+    tellsOfLists = false;
+    resolved('c1,c1,nowhere', c1, aContext('c2', { identified: false, problem: 'no such host' }));
+    resolved('c2', aContext('c2', { identified: false, problem: 'no such host' }));
+    expect([told, reporter.counts().size]).toEqual([[], 0]);
+    tellsOfLists = true;
+    resolved('nowhere', c1);
+    expect(reasons()).toEqual(['Warning demo/omni InvalidSyncContexts']);
+  });
+
+  it('drops without a word what others tell from now on', () => {
+    resolved('c1,nowhere', c1);
+    pass(unowned);
+    const before = reasons();
+    expect(before).toEqual(['Warning demo/omni InvalidSyncContexts', 'Warning demo/omni Unowned']);
+    served = () => false;
+    tellsOfLists = false;
+    resolved('c1,nowhere', c1);
+    expect([reasons(), reporter.counts().size]).toEqual([before, 0]);
+  });
+});
 
 describe('the reporter', () => {
   it('says nothing while all is well', () => {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
-import { runWithLease } from '../../../../shared/kube/lease.ts';
+import { runWithLeases } from '../../../../shared/kube/lease.ts';
 import { silentLogger } from '../../../../shared/logger.ts';
 import { FakeApi, type FakeFault } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
@@ -45,17 +45,18 @@ it('never has two leaders at a time while clocks run alike, and one in the end',
           const stop = new AbortController();
           identities += 1;
           const identity = `candidate-${identities}`;
-          const done = runWithLease(
+          const done = runWithLeases(
             {
               client: api,
               namespace: 'own',
-              name: 'controller',
+              names: ['controller'],
+              keys: { shards: 'test/shards', wantedBy: 'test/wanted-by' },
               identity,
               clock,
               random: () => [...randoms.take(1)][0] ?? 0,
               logger: silentLogger,
             },
-            async (signal) => {
+            async (_index, signal) => {
               terms += 1;
               leaders.add(identity);
               if (leaders.size > 1) overlaps.push([...leaders].join(' and '));

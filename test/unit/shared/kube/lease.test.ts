@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
-import { type LeaseOptions, runWithLease } from '../../../../shared/kube/lease.ts';
+import { type LeaseOptions, runWithLeases } from '../../../../shared/kube/lease.ts';
 import type { Lease } from '../../../../shared/kube/lease-record.ts';
 import { leases, namespaces } from '../../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../../shared/logger.ts';
@@ -27,7 +27,7 @@ class Candidate {
   constructor(identity: string, options: Partial<LeaseOptions> = {}, lead?: () => Promise<void>) {
     this.api = server.connection();
     candidates.push(this);
-    const work = async (signal: AbortSignal): Promise<void> => {
+    const work = async (_index: number, signal: AbortSignal): Promise<void> => {
       this.leading = true;
       this.terms += 1;
       await (lead?.() ?? clock.sleep(1e9, signal));
@@ -35,11 +35,12 @@ class Candidate {
       this.leading = false;
     };
     const run = (): Promise<void> =>
-      runWithLease(
+      runWithLeases(
         {
           client: this.api,
           namespace: 'own',
-          name: 'controller',
+          names: ['controller'],
+          keys: { shards: 'test/shards', wantedBy: 'test/wanted-by' },
           identity,
           clock,
           random: () => 0.5,
@@ -135,7 +136,7 @@ describe('acquiring', () => {
         metadata: { namespace: 'own', name },
         spec: { holderIdentity: 'gone', leaseDurationSeconds: 15, renewTime, leaseTransitions: 4 },
       });
-      const candidate = new Candidate('b', { name });
+      const candidate = new Candidate('b', { names: [name] });
       await clock.advance(14_900);
       expect(candidate.leading).toBe(false);
       await clock.advance(2_500);

@@ -54,6 +54,7 @@ describe('settings that are enough', () => {
       namespace: 'context-syncer',
       annotationPrefix: 'kubed.appscode.com',
       leaderElect: true,
+      shards: 1,
       policies: [],
       policyDefault: 'allow',
       metricsAddress: { host: undefined, port: 8080 },
@@ -70,12 +71,13 @@ describe('settings that are enough', () => {
 
   it('may come from the file alone, as they are written there', async () => {
     const settings = await read({
-      file: 'clusterName: 1.10\ncontextsSecret: ns/name:kube.conf\nleaderElect: False\nmetricsAddress: 0\nhealthAddress: "[::1]:80"\n',
+      file: 'clusterName: 1.10\ncontextsSecret: ns/name:kube.conf\nleaderElect: False\nshards: 8\nmetricsAddress: 0\nhealthAddress: "[::1]:80"\n',
     });
     expect(settings).toMatchObject({
       clusterName: '1.10',
       contexts: { from: 'secret', namespace: 'ns', name: 'name', key: 'kube.conf' },
       leaderElect: false,
+      shards: 8,
       metricsAddress: undefined,
       healthAddress: { host: '::1', port: 80 },
     });
@@ -207,6 +209,9 @@ describe('one bad setting is one sentence', () => {
     ['annotationPrefix', 'a/b', `--annotation-prefix is "a/b", but must be ${subdomain}.`],
     ['leaderElect', 'no', '--leader-elect is "no", but must be true or false.'],
     ['leaderElect', '', '--leader-elect is "", but must be true or false.'],
+    ['shards', '0', '--shards is "0", but must be a whole number from 1 to 64.'],
+    ['shards', '65', '--shards is "65", but must be a whole number from 1 to 64.'],
+    ['shards', '1e1', '--shards is "1e1", but must be a whole number from 1 to 64.'],
     ['metricsAddress', '8080', `--metrics-address is "8080", but must be ${address}.`],
     ['metricsAddress', ':65536', `--metrics-address is ":65536", but must be ${address}.`],
     ['metricsAddress', '::1:80', `--metrics-address is "::1:80", but must be ${address}.`],
