@@ -108,6 +108,7 @@ export class Term {
       onSeen: (configMap) => {
         const trip = configMap?.metadata.annotations?.[keys.releaseDeletions];
         kept.state.take(configMap?.data?.[stateKey] ?? '{}', (cluster) => this.#serves(cluster), trip);
+        guards.logTrips();
         this.engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
       },
     });

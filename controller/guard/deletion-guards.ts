@@ -24,12 +24,23 @@ export interface DeletionGuardsOptions {
 export class DeletionGuards {
   readonly #options: DeletionGuardsOptions;
   readonly #guards = new Map<string, DeletionGuard>();
+  /** Names of the trips that the log has; as many as are kept. */
+  #logged: ReadonlySet<string> = new Set();
 
   constructor(options: DeletionGuardsOptions) {
     this.#options = options;
-    for (const trip of options.kept.trips) {
-      this.#log(trip);
+    this.logTrips();
+  }
+
+  /** Logs the trips that are kept and were not logged yet: other processes trip, too. */
+  logTrips(): void {
+    const { trips } = this.#options.kept;
+    for (const trip of trips) {
+      if (!this.#logged.has(trip.name)) {
+        this.#log(trip);
+      }
     }
+    this.#logged = new Set(trips.map(({ name }) => name));
   }
 
   /** The guard of a cluster. */
@@ -61,7 +72,7 @@ export class DeletionGuards {
       since: new Date(clock.now()).toISOString(),
     };
     kept.addTrip(trip);
-    this.#log(trip);
+    this.logTrips();
     return trip;
   }
 

@@ -13,7 +13,8 @@ export function leaseFailureReason(error: unknown): string {
 const remedies: Readonly<Record<string, string>> = {
   NamespaceNotFound: 'create the namespace',
   NamespaceTerminating: 'create the namespace again when it is gone',
-  Forbidden: 'grant get, create and update on leases.coordination.k8s.io in the namespace',
+  Forbidden:
+    'grant get, create and update on leases.coordination.k8s.io in the namespace, for more than one shard list, too',
   Unauthorized: 'check the credentials of this process',
 };
 

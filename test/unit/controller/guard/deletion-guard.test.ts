@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { DeletionGuard } from '../../../../controller/guard/deletion-guard.ts';
 import { KeptState } from '../../../../controller/kept/kept-state.ts';
+import { silentLogger } from '../../../../shared/logger.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { someGuards } from './guards.ts';
 
@@ -146,6 +147,22 @@ describe('a trip', () => {
     expect(all.name).not.toBe(own.name);
     guards.release([all.name]);
     expect([guards.of('cluster-1').tripped, guards.of('cluster-2').tripped]).toEqual([true, false]);
+  });
+
+  it('of another process holds back deletions here, too, and is logged once with the command that releases it', () => {
+    const kept = new KeptState(() => undefined);
+    const logged: unknown[] = [];
+    const guards = someGuards(clock, kept, {
+      ...silentLogger,
+      error: (_message, fields) => logged.push(fields?.['release']),
+    });
+    const trip = someGuards(clock).stop(undefined, 'SourceRestored');
+    for (let time = 0; time < 2; time += 1) {
+      kept.take(JSON.stringify({ trips: [trip], namespaces: {} }), () => true);
+      guards.logTrips();
+    }
+    expect(guards.of('cluster-1').obstacle('ConfigMap/demo/a')).toEqual(trip);
+    expect(logged).toEqual([`release ${trip.name}`]);
   });
 
   it('outlives the process, and its release does, too', () => {
