@@ -34,7 +34,7 @@ const kustomizations = [
 ].map((kustomization, index) => ({ ...kustomization, index }));
 
 /** These add objects to the base, or change its arguments only: they are applied on top of it. */
-const additions = ['cert-manager-switch', 'monitoring'];
+const additions = ['cert-manager-switch', 'monitoring', 'shards'];
 
 const sandbox = useSandbox({ targets: kustomizations.length - 1 });
 

@@ -10,11 +10,12 @@ import {
   deploymentOf,
   example,
   installCertManagerKinds,
+  objectOf,
   overlayFolder,
   ownNamespace,
   render,
 } from '../harness/manifests.ts';
-import { scrape } from '../harness/metrics.ts';
+import { metric, scrape } from '../harness/metrics.ts';
 import { metricsWithoutSource } from '../harness/monitoring.ts';
 import { Pair } from '../harness/pair.ts';
 import type { Program } from '../harness/program.ts';
@@ -123,6 +124,31 @@ test('the controller used exactly the rights that it has', async () => {
   expect(await inexact(stage().source, controllerAccount)).toEqual([]);
 });
 
+test('with shards the controllers have more rights, and used exactly those', async () => {
+  const { source } = stage();
+  const overlay = overlayFolder('shards');
+  // No webhook runs, and it is not what this is about.
+  await source.kubectl(['delete', 'validatingwebhookconfiguration', configurationName]);
+  const role = objectOf(await render(source, overlay), 'Role', 'context-syncer-controller');
+  await applyText(source, JSON.stringify(role));
+  const controllers = [await launchController(overlay), await launchController(overlay)];
+  await eventually('they share the Leases out', async () => {
+    const held = await Promise.all(
+      controllers.map((controller) => metric(controller, 'leader_election_master_status')),
+    );
+    expect(held).toEqual([4, 4]);
+  });
+  await Promise.all(controllers.map((controller) => controller.ready()));
+  await make(source, 'configmaps', 'demo', 'shared-out', {}, { [syncContexts]: 'context-1,context-2' });
+  await appears(stage().target(1), 'configmaps', 'demo', 'shared-out');
+  await appears(stage().target(2), 'configmaps', boundAccount.namespace, 'shared-out');
+  for (const controller of controllers) {
+    expect(await controller.stop()).toEqual({ code: 0, signal: null });
+  }
+  expect(await inexact(source, controllerAccount)).toEqual([]);
+  await source.kubectl(['apply', '-k', overlay]);
+});
+
 test('the webhook used exactly the rights that it has', async () => {
   expect(await inexact(stage().source, webhookAccount)).toEqual([]);
 });
@@ -193,9 +219,9 @@ async function inexact(place: ControlPlane, account: Account, since?: number): P
 }
 
 /** A controller with the arguments and settings of the Deployment, under the token of its ServiceAccount. */
-async function launchController(): Promise<Program> {
+async function launchController(folder = baseFolder): Promise<Program> {
   const here = stage();
-  const objects = await render(here.source, baseFolder);
+  const objects = await render(here.source, folder);
   const deployment = deploymentOf(objects, 'context-syncer-controller');
   const settings = objects.find(
     ({ kind, metadata }) =>
