@@ -19,8 +19,8 @@ export interface SandboxOptions {
   readonly users?: readonly TokenUser[];
   /** Where ports come from; free ports of 127.0.0.1 when absent. */
   readonly pickPort?: () => Promise<number>;
-  /** Every control plane writes who asked for what into its `auditLogFile`. */
-  readonly audit?: boolean;
+  /** Every control plane writes who asked for what into its `auditLogFile`; `bodies`: and what was written. */
+  readonly audit?: boolean | 'bodies';
   /** All control planes have one certificate authority and the same tokens, so that one can take another's place. */
   readonly sharedCredentials?: boolean;
   /** Where target control planes have tokens reviewed that they do not know: a webhook token authenticator. */
@@ -65,7 +65,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       keeper,
       credentials: await (shared ?? makeCredentials(name, users)),
       pickPort: options.pickPort ?? freePort,
-      audit: options.audit ?? false,
+      audit: options.audit === true ? 'metadata' : options.audit || undefined,
       tokenReviewUrl: name === 'source' ? undefined : options.tokenReviewUrl,
     });
   const names = Array.from({ length: options.targets }, (_, index) => `target-${index + 1}`);

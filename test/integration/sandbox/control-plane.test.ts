@@ -152,3 +152,23 @@ test('a restored server is the same cluster with older data; a rebuilt one is an
   expect(await uid()).not.toBe(before);
   expect(cluster.url).toBe(url);
 });
+
+test('after a compaction, a restarted server continues no watch from before it', async () => {
+  const cluster = sandbox().source;
+  const list = async (): Promise<string> =>
+    (await cluster.request<{ metadata: { resourceVersion: string } }>('GET', collection)).body.metadata
+      .resourceVersion;
+  const collection = '/api/v1/namespaces/default/configmaps';
+  const version = await list();
+  await cluster.kubectl(['create', 'configmap', 'before-compaction']);
+  await cluster.compact();
+  await cluster.restart();
+  await cluster.kubectl(['create', 'configmap', 'after-compaction']);
+  const watch = await cluster.request(
+    'GET',
+    `${collection}?watch=true&timeoutSeconds=1&resourceVersion=${version}`,
+    undefined,
+    { allowFailure: true },
+  );
+  expect(JSON.stringify(watch.body)).toContain('too old resource version');
+});

@@ -19,7 +19,9 @@ export const files = {
 } as const;
 
 // Sockets in the folder instead of ports: no other etcd can ever be reached by mistake. etcd wants "host:port".
-const clientSocket = 'unix://client:1';
+/** The socket's file in the control plane's folder. */
+export const etcdSocket = 'client:1';
+const clientSocket = `unix://${etcdSocket}`;
 const peerSocket = 'unix://peer:1';
 
 export function etcdArguments(): readonly string[] {

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Binaries } from '../binaries/binaries.ts';
 import { ApiServer } from './api-server.ts';
-import { writeAuditPolicy } from './audit-policy.ts';
+import { type Audit, writeAuditPolicy } from './audit-policy.ts';
 import type { CertificateAuthority, KeyAndCertificate } from './certificate-authority.ts';
 import { files } from './command-lines.ts';
 import { type Credentials, writeCredentials } from './credentials.ts';
@@ -23,8 +23,8 @@ export interface ControlPlaneOptions {
   readonly credentials: Credentials;
   /** Where the port comes from. */
   readonly pickPort: () => Promise<number>;
-  /** Whether the API server writes an audit log. */
-  readonly audit: boolean;
+  /** What the API server writes into an audit log, if it has one. */
+  readonly audit: Audit | undefined;
   /** Where the API server has tokens reviewed that it does not know. */
   readonly tokenReviewUrl: string | undefined;
 }
@@ -44,7 +44,7 @@ export class ControlPlane {
   readonly kubeconfigFile: string;
   /** The log files of etcd and kube-apiserver. */
   readonly logFiles: readonly string[];
-  /** One JSON event a line, without bodies; it exists only where startSandbox was asked for it. */
+  /** One JSON event a line; it exists only where startSandbox was asked for it. */
   readonly auditLogFile: string;
   readonly #credentials: Credentials;
   readonly #apiServer: ApiServer;
@@ -86,8 +86,8 @@ export class ControlPlane {
     await mkdir(folder, { mode: 0o700 });
     const etcd = await Etcd.start({ name, binary: binaries.etcd, folder, logFile: etcdLog, keeper });
     await writeCredentials(folder, credentials);
-    if (options.audit) {
-      await writeAuditPolicy(folder);
+    if (options.audit !== undefined) {
+      await writeAuditPolicy(folder, options.audit);
     }
     if (options.tokenReviewUrl !== undefined) {
       await writeTokenReviewKubeconfig(folder, options.tokenReviewUrl);
@@ -102,7 +102,7 @@ export class ControlPlane {
       keeper,
       etcd,
       pickPort: options.pickPort,
-      audit: options.audit,
+      audit: options.audit !== undefined,
       tokenReviews: options.tokenReviewUrl !== undefined,
     });
     const started = new ControlPlane(options, folder, etcd, apiServer, [etcdLog, apiServerLog]);
@@ -202,6 +202,14 @@ export class ControlPlane {
   /** Makes it anew, empty: same address, certificates and tokens, but another cluster. Waits until it is ready. */
   async rebuild(): Promise<void> {
     await this.#restartWith(undefined);
+  }
+
+  /**
+   * Compacts etcd up to its present revision: an API server that starts afterwards can continue no watch from an older
+   * version, and answers 410.
+   */
+  async compact(): Promise<void> {
+    await this.#etcd.compact();
   }
 
   async #restartWith(data: string | undefined): Promise<void> {

@@ -1,6 +1,8 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { etcdArguments, files } from './command-lines.ts';
+import { Client } from 'undici';
+import { trustedJson } from '../json.ts';
+import { etcdArguments, etcdSocket, files } from './command-lines.ts';
 import type { Keeper, KeptProcess } from './keeper.ts';
 
 export interface EtcdOptions {
@@ -65,6 +67,27 @@ export class Etcd {
       await cp(folder, this.#data, { recursive: true });
     }
     this.#process = await run(this.#options);
+  }
+
+  /** Compacts the history up to the present revision. */
+  async compact(): Promise<void> {
+    // The address in the URL is not used: the socket is.
+    const client = new Client('http://localhost', { socketPath: join(this.#options.folder, etcdSocket) });
+    const post = async (path: string, body: unknown): Promise<string> => {
+      const answer = await client.request({ method: 'POST', path, body: JSON.stringify(body) });
+      const text = await answer.body.text();
+      if (answer.statusCode !== 200) {
+        throw new Error(`etcd of ${this.#options.name}: ${path}: ${answer.statusCode} ${text}`);
+      }
+      return text;
+    };
+    try {
+      const found = await post('/v3/kv/range', { key: Buffer.from('/').toString('base64') });
+      const { header } = trustedJson<{ header: { revision: string } }>(found);
+      await post('/v3/kv/compaction', { revision: header.revision });
+    } finally {
+      await client.close();
+    }
   }
 
   get #data(): string {

@@ -47,6 +47,18 @@ export interface FakeFault {
   readonly answerDelayMs?: number | undefined;
 }
 
+/** A change that the server made, whether its answer arrived or not. */
+export interface FakeWrite {
+  readonly verb: 'create' | 'update' | 'delete';
+  readonly resource: Resource;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  /** The object that was sent, or the options of a deletion. */
+  readonly request: unknown;
+  /** What stands afterwards. */
+  readonly stored: KubeObject | undefined;
+}
+
 interface Snapshot {
   readonly version: number;
   readonly objects: readonly KubeObject[];
@@ -62,6 +74,8 @@ export class FakeApi implements KubeClient {
   readonly calls: FakeCall[] = [];
   /** Decides what goes wrong with a call; called once for each. */
   fault: (call: FakeCall) => FakeFault | undefined = () => undefined;
+  /** Told of every change that is made by way of this connection. */
+  onWrite: (write: FakeWrite) => void = () => undefined;
   /** Watches stay open and say nothing, as behind a dead link. */
   silent = false;
   /** Namespaced objects are refused unless their Namespace object is there. */
@@ -101,15 +115,17 @@ export class FakeApi implements KubeClient {
     const stored = this.#store.has(key)
       ? this.#store.replace(resource, key, next, false)
       : this.#store.insert(resource, next, false);
-    this.#pump();
+    this.#wrote('update', resource, object.metadata, next, stored);
     return typed(stored);
   }
 
   /** Deletes an object if it is there. */
   drop(resource: Resource, namespace: string | undefined, name: string): void {
     const key = objectKey(resource, namespace, name);
-    if (this.#store.has(key)) this.#store.remove(resource, key);
-    this.#pump();
+    if (this.#store.has(key)) {
+      const left = this.#store.remove(resource, key);
+      this.#wrote('delete', resource, { namespace, name }, {}, left);
+    }
   }
 
   /** The stored object, or undefined. */
@@ -252,7 +268,7 @@ export class FakeApi implements KubeClient {
         throw new ApiError(404, 'NamespaceNotFound');
       }
       const stored = this.#store.insert(resource, object, options.dryRun === true);
-      this.#pump();
+      if (options.dryRun !== true) this.#wrote('create', resource, object.metadata, object, stored);
       return typed<T>(stored);
     });
   }
@@ -263,7 +279,7 @@ export class FakeApi implements KubeClient {
     return this.#request(call, options, () => {
       const key = objectKey(resource, namespace, name);
       const stored = this.#store.replace(resource, key, object, options.dryRun === true);
-      this.#pump();
+      if (options.dryRun !== true) this.#wrote('update', resource, object.metadata, object, stored);
       return typed<T>(stored);
     });
   }
@@ -282,7 +298,7 @@ export class FakeApi implements KubeClient {
       const before = this.#store.get(key);
       const next = type === 'merge' ? mergePatch(before, patch) : jsonPatch(before, patch);
       const stored = this.#store.replace(resource, key, next as KubeObject, options.dryRun === true);
-      this.#pump();
+      if (options.dryRun !== true) this.#wrote('update', resource, { namespace, name }, patch, stored);
       return typed<T>(stored);
     });
   }
@@ -296,7 +312,7 @@ export class FakeApi implements KubeClient {
     const call = { verb: 'delete', resource, namespace, name } as const;
     return this.#request(call, options, () => {
       const left = this.#store.remove(resource, objectKey(resource, namespace, name), options.preconditions);
-      this.#pump();
+      this.#wrote('delete', resource, { namespace, name }, options, left);
       return left === undefined ? undefined : typed<T>(left);
     });
   }
@@ -367,6 +383,17 @@ export class FakeApi implements KubeClient {
     if (this.silent || !watch.open || watch.position > this.#store.version) return;
     watch.position = this.#store.version;
     watch.push({ type: 'BOOKMARK', resourceVersion: String(this.#store.version) });
+  }
+
+  #wrote(
+    verb: FakeWrite['verb'],
+    resource: Resource,
+    { namespace, name }: { readonly namespace?: string | undefined; readonly name: string },
+    request: unknown,
+    stored: KubeObject | undefined,
+  ): void {
+    this.#pump();
+    this.onWrite({ verb, resource, namespace, name, request, stored });
   }
 
   #pump(): void {
