@@ -82,7 +82,10 @@ function decideClaimed(facts: Facts, claim: Claim, standing: 'absent' | CopyReco
     return { action: 'refuse', reason: 'Unowned' };
   }
   if (standing.terminating) {
-    return { action: 'wait', reason: 'CopyTerminating' };
+    // Without its labels it is in no watch: only another look shows that it went.
+    return standing.labelled || facts.looked === true
+      ? { action: 'wait', reason: 'CopyTerminating' }
+      : { action: 'gather', fact: 'standing' };
   }
   if (standing.ownership === 'ours' && facts.versionsTrusted) {
     if (isUpToDate(standing, claim)) {

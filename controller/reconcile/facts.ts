@@ -38,6 +38,8 @@ export interface Facts {
   readonly target: TargetRef;
   readonly claims: readonly Claim[];
   readonly standing: Observed;
+  /** What stands there was read in this very pass. */
+  readonly looked?: boolean | undefined;
   /** False after versions went back (a restored etcd): then only content is compared. */
   readonly versionsTrusted: boolean;
   /** Counts only for the source that it is of: events come while a source is read. */

@@ -248,7 +248,10 @@ function settled(outcome: Outcome): Promise<Step> {
 
 /** The object was read or written: the next round decides on what the index knows of it now. */
 function lookedAgain(seen: CopyRecord | 'absent'): Step {
-  return { gathered: {}, foreign: seen !== 'absent' && seen.ownership === 'foreign' ? seen : undefined };
+  return {
+    gathered: { looked: true },
+    foreign: seen !== 'absent' && seen.ownership === 'foreign' ? seen : undefined,
+  };
 }
 
 /** What was asked for can have happened. */

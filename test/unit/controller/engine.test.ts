@@ -322,6 +322,28 @@ describe('what lasts', () => {
     expect(world.copy('c1', 'omni')).toBe('2');
   });
 
+  it('is a copy that finalizers hold and that lost its labels: it is created again although no watch shows that it went', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    await world.start('c1');
+    const change = (metadata: Partial<PayloadObject['metadata']>): void => {
+      const copy = target.peek<PayloadObject>(configMaps, 'demo', 'omni');
+      if (copy === undefined) {
+        throw new Error('there is no copy');
+      }
+      target.put(configMaps, { ...copy, metadata: { ...copy.metadata, ...metadata } });
+    };
+    change({ finalizers: ['example.com/hold'] });
+    target.drop(configMaps, 'demo', 'omni');
+    change({ labels: {} });
+    await world.clock.advance(10_000);
+    expect(world.told).toEqual([{ name: 'omni', reason: 'CopyTerminating' }]);
+    change({ finalizers: [] });
+    await world.clock.advance(2 * minutes);
+    expect(world.copy('c1', 'omni')).toBe('1');
+  });
+
   it('is no problem of a source that is gone', async () => {
     await using world = new EngineWorld();
     const target = world.target('c1');

@@ -157,6 +157,16 @@ const rows: readonly (readonly [decided: string, because: string, given: Partial
   ],
   ['refuse Unowned', 'it is not ours', { standing: { ...copy, ownership: 'foreign' } }],
   ['wait CopyTerminating', 'finalizers hold it', { standing: { ...copy, terminating: true } }],
+  [
+    'gather standing',
+    'finalizers hold it, and no watch shows when it goes',
+    { standing: { ...copy, terminating: true, labelled: false } },
+  ],
+  [
+    'wait CopyTerminating',
+    'finalizers still hold it',
+    { standing: { ...copy, terminating: true, labelled: false }, looked: true },
+  ],
   ['gather release', 'it is the copy of another source', { standing: ofOther }],
   [
     'refuse ClaimedByOther',

@@ -162,7 +162,9 @@ describe('whatever the facts, a decision', () => {
             source?.uid !== winnerOf(given)?.source.uid ||
             (decision.fact === 'source' && decision.fresh && source?.fresh !== true),
           release: releaseOf(given) === undefined,
-          standing: typeof standing !== 'string' && standing.stamp === undefined,
+          standing:
+            typeof standing !== 'string' &&
+            (standing.terminating ? given.looked !== true : standing.stamp === undefined),
         };
         expect(missing[decision.fact]).toBe(true);
       }),

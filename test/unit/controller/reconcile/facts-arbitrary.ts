@@ -127,6 +127,7 @@ export const facts: fc.Arbitrary<Facts> = fc.record({
   target: fc.constant(target),
   claims: fc.array(claimsArbitrary, { maxLength: 3 }),
   standing: standings,
+  looked: fc.boolean(),
   versionsTrusted: fc.boolean(),
   source: fc.option(gatheredSources, { nil: undefined }),
   release: fc.option(gatheredReleases, { nil: undefined }),
