@@ -33,7 +33,7 @@ export class KeptState {
 
   /**
    * Takes what `format` of any process wrote: its trips, and the namespaces of the clusters that are not `served` here.
-   * Where two trips stop the same thing, the one that is written counts. `released`: the name of a trip that counts no
+   * Of two trips of the same cluster and reason, the one that is written counts. `released`: the name of a trip that counts no
    * more, written or not. False where the text is nothing of that kind; then nothing is taken.
    */
   take(text: string, served: (cluster: string) => boolean, released?: string): boolean {
@@ -61,8 +61,9 @@ export class KeptState {
 
   #takeTrips(trips: readonly Trip[]): void {
     const written = new Set(trips.map(({ name }) => name));
-    for (const [name, { cluster }] of this.#trips) {
-      if (!written.has(name) && trips.some((trip) => trip.cluster === cluster)) {
+    for (const [name, { cluster, reason }] of this.#trips) {
+      const isSame = (trip: Trip): boolean => trip.cluster === cluster && trip.reason === reason;
+      if (!written.has(name) && trips.some(isSame)) {
         this.#trips.delete(name);
       }
     }

@@ -165,6 +165,14 @@ describe('several processes', () => {
     expect(second.state.trips.map(({ name }) => name).toSorted()).toEqual(['first', 'of-one-cluster']);
   });
 
+  it('keep a trip beside one that is written for the same cluster and another reason', () => {
+    const process = new Process(() => false);
+    process.state.addTrip(trip('restored', 'c'));
+    const unsealed = { ...trip('unsealed', 'c'), reason: 'TooManyUnsealed' };
+    process.see(JSON.stringify({ trips: [unsealed], namespaces: {} }));
+    expect(process.state.trips.map(({ name }) => name).toSorted()).toEqual(['restored', 'unsealed']);
+  });
+
   it('keep a trip until its name is released, whatever somebody writes', () => {
     const process = new Process(() => false);
     process.state.addTrip(trip('k3f9x2'));
