@@ -180,7 +180,16 @@ class Controller {
   /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */
   async #readSourceUid(signal: AbortSignal | undefined): Promise<string> {
     const { clock } = this.#environment;
-    const uid = await kubeSystemUid(this.#identityClient, signal);
+    let flowSchema: string | undefined;
+    const uid = await kubeSystemUid(this.#identityClient, {
+      signal,
+      onFlowSchema: (seen) => {
+        flowSchema = seen;
+      },
+    });
+    if (uid === this.#source.uid) {
+      this.#source.noteFlowSchema(flowSchema);
+    }
     const isDue = clock.monotonic() - this.#markReadAt >= markEveryMs;
     if (this.#settings.leaderElect && this.#source.uid === uid && isDue) {
       this.#markReadAt = clock.monotonic();

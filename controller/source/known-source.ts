@@ -25,6 +25,7 @@ export class KnownSource {
   #otherUid: string | undefined;
   #timesOther = 0;
   #mark: Mark | undefined;
+  #flowSchema: string | undefined;
   #restored = false;
   #onRestored: (() => void) | undefined;
   #onOther: (() => void) | undefined;
@@ -68,6 +69,16 @@ export class KnownSource {
       this.#onOther?.();
     }
     return other === undefined;
+  }
+
+  /** Takes the uid of the FlowSchema that classified a request which the source cluster, and no other, has answered. */
+  noteFlowSchema(uid: string | undefined): void {
+    this.#flowSchema = uid;
+  }
+
+  /** An answer with this FlowSchema is the source cluster's: FlowSchemas are objects, so another cluster has others. */
+  answersWith(flowSchema: string | undefined): boolean {
+    return flowSchema !== undefined && flowSchema === this.#flowSchema && this.#otherUid === undefined;
   }
 
   /** The source cluster has reached this version of a kind. */

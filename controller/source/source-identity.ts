@@ -21,8 +21,11 @@ export interface SourceIdentity {
 }
 
 /** The uid of kube-system. Throws what the client throws, and TransportError where there is none. */
-export async function kubeSystemUid(client: KubeClient, signal: AbortSignal | undefined): Promise<string> {
-  const uid = await namespaceUid(client, 'kube-system', { signal, timeoutMs: checkTimeoutMs });
+export async function kubeSystemUid(
+  client: KubeClient,
+  options: Pick<RequestOptions, 'signal' | 'onFlowSchema'>,
+): Promise<string> {
+  const uid = await namespaceUid(client, 'kube-system', { ...options, timeoutMs: checkTimeoutMs });
   if (uid === undefined) {
     throw new TransportError('MalformedAnswer', true, 'a namespace kube-system without a uid');
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Keys } from '../../shared/keys.ts';
-import type { KubeClient } from '../../shared/kube/client.ts';
+import type { KubeClient, RequestOptions } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
 import { isSpecial } from '../../shared/rules/special-secret.ts';
@@ -29,7 +29,8 @@ export class SourceReadError extends Error {
 
 export interface SourceReaderOptions {
   readonly client: KubeClient;
-  readonly identity: { confirm(): Promise<void> };
+  /** As IdentityCheck has it. */
+  readonly identity: { confirm(flowSchema: string | undefined): Promise<void> };
   readonly keys: Keys;
   readonly stampKey: Buffer;
   /** Told the version of every source that was read: reads can be ahead of the watch. */
@@ -109,16 +110,25 @@ export class SourceReader {
    */
   readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
     return this.#live.get(sourceKey({ kind, namespace, name }), async () => {
-      const object = await this.#get(kind, namespace, name);
-      await this.#options.identity.confirm();
+      let flowSchema: string | undefined;
+      const object = await this.#get(kind, namespace, name, (seen) => {
+        flowSchema = seen;
+      });
+      await this.#options.identity.confirm(flowSchema);
       return object;
     });
   }
 
-  async #get(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
+  async #get(
+    kind: SyncedKindName,
+    namespace: string,
+    name: string,
+    onFlowSchema: RequestOptions['onFlowSchema'],
+  ): Promise<KubeObject | undefined> {
     const { client, signal } = this.#options;
+    const { resource } = syncedKind(kind);
     try {
-      return await client.get(syncedKind(kind).resource, namespace, name, { shape: 'metadata', signal });
+      return await client.get(resource, namespace, name, { shape: 'metadata', signal, onFlowSchema });
     } catch (error) {
       if (isApiError(error, 'NotFound', 'NamespaceNotFound')) {
         return undefined;

@@ -11,6 +11,11 @@ export interface RequestOptions {
   readonly timeoutMs?: number | undefined;
   /** Called with the server's clock (its `Date` header, whole seconds; milliseconds since the epoch) of a 2xx answer. */
   readonly onServerTime?: ((time: number) => void) | undefined;
+  /**
+   * Called with the uid of the FlowSchema by which the API server classified the request, of a 2xx answer and of a refusal.
+   * API servers send it unless API Priority and Fairness is turned off. No two clusters share one, since it is an object.
+   */
+  readonly onFlowSchema?: ((uid: string) => void) | undefined;
 }
 
 export interface ListOptions extends RequestOptions {

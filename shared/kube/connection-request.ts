@@ -8,6 +8,7 @@ export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly date: string | undefined;
+  readonly flowSchema: string | undefined;
   readonly text: string;
 }
 
@@ -60,6 +61,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #status = 0;
   #retryAfter: string | undefined;
   #date: string | undefined;
+  #flowSchema: string | undefined;
   #first: Buffer | undefined;
   #rest: Buffer[] | undefined;
 
@@ -113,6 +115,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#retryAfter = headers['retry-after'];
     this.#date = headers.date;
+    const flowSchema = headers['x-kubernetes-pf-flowschema-uid'];
+    this.#flowSchema = typeof flowSchema === 'string' ? flowSchema : undefined;
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -131,6 +135,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
         status: this.#status,
         retryAfter: this.#retryAfter,
         date: this.#date,
+        flowSchema: this.#flowSchema,
         text: body === undefined ? '' : body.toString('utf8'),
       });
     }

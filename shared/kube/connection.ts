@@ -306,6 +306,7 @@ class Connection implements KubeClient {
         signal,
       }),
     );
+    if (answer.flowSchema !== undefined) options.onFlowSchema?.(answer.flowSchema);
     if (answer.status < 200 || answer.status > 299) {
       throw refusal(answer.status, parseOrNothing(answer.text), call.question, answer.retryAfter);
     }

@@ -15,7 +15,7 @@ import { CertificateAuthority } from '../../sandbox/control-plane/certificate-au
 import type { ContextSpec, ControlPlane } from '../../sandbox/sandbox.ts';
 import { useSandbox } from '../../sandbox/use-sandbox.ts';
 
-const sandbox = useSandbox({ targets: 0, users: [{ name: 'nobody-in-particular' }] });
+const sandbox = useSandbox({ targets: 1, users: [{ name: 'nobody-in-particular' }] });
 
 let target: ControlPlane;
 let admin: Client;
@@ -81,6 +81,26 @@ beforeAll(() => {
   target = sandbox().source;
   admin = client();
   return () => admin.close();
+});
+
+test('answers and refusals tell the FlowSchema of the request, which is of this cluster alone', async () => {
+  const read = async (who: KubeClient, namespace: string | undefined, name: string): Promise<string[]> => {
+    const uids: string[] = [];
+    const onFlowSchema = (uid: string): void => {
+      uids.push(uid);
+    };
+    const resource = namespace === undefined ? namespaces : configMaps;
+    await who.get(resource, namespace, name, { onFlowSchema }).catch(() => undefined);
+    return uids;
+  };
+  const [other] = sandbox().targets;
+  await using elsewhere = client(other === undefined ? {} : { cluster: other });
+  const [own] = await read(admin, undefined, 'kube-system');
+  expect(own).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await read(admin, 'default', 'does-not-exist')).toEqual([own]);
+  const foreign = await read(elsewhere, undefined, 'kube-system');
+  expect(foreign).toHaveLength(1);
+  expect(foreign).not.toEqual([own]);
 });
 
 describe('who we are and whom we trust', () => {

@@ -51,6 +51,23 @@ describe('what is sent', () => {
     expect((times[0] ?? 1) % 1000).toBe(0);
   });
 
+  test.each([200, 404])(
+    'the FlowSchema of the request is told with an answer of status %i',
+    async (status) => {
+      await using server = await serve((_request, response) => {
+        response.setHeader('X-Kubernetes-PF-FlowSchema-UID', 'uid-1');
+        json(response, status, omni);
+      });
+      await using connection = connectTo({ server: server.url });
+      const uids: string[] = [];
+      const onFlowSchema = (uid: string): void => {
+        uids.push(uid);
+      };
+      await connection.client.get(configMaps, 'demo', 'omni', { onFlowSchema }).catch(() => undefined);
+      expect(uids).toEqual(['uid-1']);
+    },
+  );
+
   test('get, metadata alone', async () => {
     const request = await sent((client) => client.get(configMaps, 'demo', 'omni', { shape: 'metadata' }));
     expect(request.header('accept')[0]).toContain('as=PartialObjectMetadata;');
