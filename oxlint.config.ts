@@ -34,6 +34,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 
 /** The folders of controller/ from the bottom to the top: each imports those before it only. Its files import them all. */
 const controllerFolders = [
+  'settings',
+  'events',
+  'lease',
   'copy',
   'contexts',
   'source',

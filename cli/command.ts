@@ -1,4 +1,4 @@
-import type { LogFormat, LogLevel } from '../shared/log/log-level.ts';
+import type { LogFormat, LogLevel } from '../shared/log/create-logger.ts';
 import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import { type CommandLineSettings, readSettings } from '../shared/settings/read-settings.ts';
 import type { SettingsTable, SettingValues } from '../shared/settings/setting.ts';

@@ -1,5 +1,5 @@
-import { controllerSettings, controllerSettingsTable } from '../shared/settings/controller-settings.ts';
-import { webhookSettings, webhookSettingsTable } from '../shared/settings/webhook-settings.ts';
+import { controllerSettings, controllerSettingsTable } from '../controller/settings/settings.ts';
+import { webhookSettings, webhookSettingsTable } from '../webhook/settings.ts';
 import { commandOf } from './command.ts';
 
 export const controllerCommand = commandOf(

@@ -2,19 +2,19 @@ import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
 import { keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
-import { type ConnectOptions, connect } from '../shared/kube/connection.ts';
-import type { ConnectionSpec } from '../shared/kube/connection-spec.ts';
+import { type ConnectOptions, connect } from '../shared/kube/connection/connection.ts';
+import type { ConnectionSpec } from '../shared/kube/connection/spec.ts';
 import { createIssuers, type Issuers } from '../shared/kube/credentials/issuers.ts';
-import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
-import type { ContextEntry } from '../shared/kube/kubeconfig.ts';
-import { type Lead, runWithLeases } from '../shared/kube/lease.ts';
+import type { ContextEntry } from '../shared/kube/kubeconfig/kubeconfig.ts';
 import { leases } from '../shared/kube/resource.ts';
 import type { ProcessEnvironment } from '../shared/process-environment.ts';
-import type { ControllerSettings } from '../shared/settings/controller-settings.ts';
+import { ownClusterSpec } from '../shared/settings/given-kubeconfig.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
-import { ContextsSource, checkContexts } from './contexts/contexts-source.ts';
+import { checkContexts, KubeconfigWatch } from './contexts/kubeconfig-watch.ts';
 import type { Trip } from './guard/trip.ts';
+import { type Lead, runWithLeases } from './lease/lease.ts';
 import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
+import type { ControllerSettings } from './settings/settings.ts';
 import { leaseNames } from './shards.ts';
 import { SharedTerm } from './shared-term.ts';
 import { confirmSource, IdentityCheck, OtherClusterError } from './source/identity-check.ts';
@@ -129,7 +129,7 @@ class Controller {
 
   async run(signal: AbortSignal): Promise<void> {
     const { logger, clock, random } = this.#environment;
-    const contexts = new ContextsSource({
+    const contexts = new KubeconfigWatch({
       setting: this.#settings.contexts,
       plugins: this.#settings.allowExec,
       client: this.#client,

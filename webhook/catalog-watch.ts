@@ -1,11 +1,11 @@
 import type { Catalog } from '../shared/catalog/catalog.ts';
+import { type Installation, installationKeys } from '../shared/catalog/catalog-settings.ts';
 import { CatalogError, catalogConfigMapName, catalogKey, parseCatalog } from '../shared/catalog/document.ts';
 import type { Clock, Random } from '../shared/clock.ts';
-import { type Installation, installationKeys } from '../shared/installation.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { isApiError } from '../shared/kube/errors.ts';
 import type { PayloadObject } from '../shared/kube/object.ts';
-import type { Reflector } from '../shared/kube/reflector.ts';
+import type { Reflector } from '../shared/kube/reflector/reflector.ts';
 import { configMaps } from '../shared/kube/resource.ts';
 import { watchObject } from '../shared/kube/watch-object.ts';
 import { ChangeLog } from '../shared/log/change-log.ts';

@@ -8,10 +8,9 @@ import { serveHealthAndMetrics } from '../shared/http/health-and-metrics.ts';
 import type { HealthCheck } from '../shared/http/health-route.ts';
 import { type Keys, keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
-import { connect } from '../shared/kube/connection.ts';
-import { ownClusterSpec } from '../shared/kube/given-kubeconfig.ts';
+import { connect } from '../shared/kube/connection/connection.ts';
 import type { ProcessEnvironment } from '../shared/process-environment.ts';
-import type { WebhookSettings } from '../shared/settings/webhook-settings.ts';
+import { ownClusterSpec } from '../shared/settings/given-kubeconfig.ts';
 import { type AdmissionRequest, type AdmissionResponse, reviewFormat, wantedOf } from './admission-review.ts';
 import { BodyBudget } from './body-budget.ts';
 import { usualBudgetBytes } from './body-reader.ts';
@@ -23,6 +22,7 @@ import { RefusalLog, usualRefusalLog } from './refusal-log.ts';
 import { refusalReasons, review } from './review.ts';
 import { reviewApp, reviewPath } from './review-app.ts';
 import { WebhookServer } from './server.ts';
+import type { WebhookSettings } from './settings.ts';
 import { WebhookMetrics } from './webhook-metrics.ts';
 
 /**

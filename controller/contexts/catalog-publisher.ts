@@ -11,8 +11,9 @@ import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
-import { Reflector } from '../../shared/kube/reflector.ts';
+import type { Reflector } from '../../shared/kube/reflector/reflector.ts';
 import { configMaps } from '../../shared/kube/resource.ts';
+import { watchObject } from '../../shared/kube/watch-object.ts';
 import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
@@ -91,23 +92,16 @@ export class CatalogPublisher {
       this.#options.onSeen(object ?? undefined);
       this.#wakeup.wake();
     };
-    return new Reflector({
+    return watchObject<PayloadObject>({
       ...this.#options,
       resource: configMaps,
-      fieldSelector: `metadata.name=${catalogConfigMapName}`,
-      firstListShape: 'full',
-      shape: 'full',
-      handler: {
-        project: (object) => object,
-        replaced: ([object]) => {
-          see(object ?? null);
-        },
-        event: ({ type, object }) => {
-          see(type === 'DELETED' ? null : object);
-        },
-        failed: (error) => {
-          this.#failed(error);
-        },
+      name: catalogConfigMapName,
+      onObject: see,
+      onAbsent: () => {
+        see(null);
+      },
+      onFailure: (error) => {
+        this.#failed(error);
       },
     });
   }

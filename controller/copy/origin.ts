@@ -1,7 +1,7 @@
 import { isRecord } from '../../shared/is-record.ts';
 import type { Keys } from '../../shared/keys.ts';
 import type { ObjectMeta } from '../../shared/kube/object.ts';
-import { toLabelValue } from '../../shared/label-value.ts';
+import { toLabelValue } from './label-value.ts';
 
 /** Identity of a copy's source, as the origin annotation records it. */
 export interface Origin {

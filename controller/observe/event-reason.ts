@@ -1,4 +1,4 @@
-import type { EventNote } from '../../shared/kube/event-recorder.ts';
+import type { EventNote } from '../events/recorder.ts';
 
 /** What keeps a source from being copied, as a documented name: reason of its Event and label of the metric. */
 export type ProblemReason =

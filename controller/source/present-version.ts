@@ -1,6 +1,6 @@
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { ApiError } from '../../shared/kube/errors.ts';
-import { wentBack } from '../../shared/kube/reflector-version.ts';
+import { wentBack } from '../../shared/kube/object.ts';
 import type { Resource } from '../../shared/kube/resource.ts';
 
 /**

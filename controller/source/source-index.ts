@@ -1,6 +1,6 @@
 import type { Keys } from '../../shared/keys.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
-import type { ObjectEvent } from '../../shared/kube/reflector.ts';
+import type { ObjectEvent } from '../../shared/kube/reflector/reflector.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
 import { type SourceKey, type SourceRecord, sourceKey, sourceRecordOf } from './source-record.ts';
 

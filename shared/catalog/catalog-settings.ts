@@ -1,4 +1,3 @@
-import type { Installation } from '../installation.ts';
 import { ContextPolicies, type ContextPolicy, type PolicyDefault } from './context-policies.ts';
 import { contextPoliciesSchema } from './context-policy-schema.ts';
 
@@ -64,3 +63,16 @@ export function settingsOf({
 }: DocumentSettings): CatalogSettings {
   return { policies: new ContextPolicies(policies, policyDefault), installation };
 }
+
+/** The settings in which controller and webhook must agree. */
+export interface Installation {
+  /** Prefix of all annotations and labels. */
+  readonly annotationPrefix: string;
+  /** The program's own namespace on the source cluster. */
+  readonly namespace: string;
+}
+
+export const installationKeys = [
+  'annotationPrefix',
+  'namespace',
+] as const satisfies readonly (keyof Installation)[];

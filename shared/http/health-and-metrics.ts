@@ -1,8 +1,8 @@
 import type { Logger } from '../logger.ts';
 import { formatListenAddress, type ListenAddress } from '../settings/listen-address.ts';
 import { type HealthCheck, healthRoute } from './health-route.ts';
+import type { Route } from './http-endpoint.ts';
 import { type HttpEndpoint, type HttpEndpointOptions, startHttpEndpoint } from './http-endpoint.ts';
-import type { Route } from './route.ts';
 
 export interface HealthAndMetricsOptions {
   /** Undefined: not served. */

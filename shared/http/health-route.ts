@@ -1,4 +1,4 @@
-import { plainText, type Route } from './route.ts';
+import { plainText, type Route } from './http-endpoint.ts';
 
 export interface HealthCheck {
   /** One word, as it appears in the list of checks. */

@@ -3,7 +3,6 @@ import { errorFields } from '../log/error-fields.ts';
 import type { Logger } from '../logger.ts';
 import type { ListenAddress } from '../settings/listen-address.ts';
 import { ListenError } from './listen-error.ts';
-import { plainText, type Reply, type Route } from './route.ts';
 
 export interface HttpEndpointOptions {
   readonly address: ListenAddress;
@@ -129,4 +128,19 @@ function send(
   }
   response.writeHead(status, headers);
   response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** An answer to a GET. */
+export interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Answers a GET of one path. */
+export type Route = (query: URLSearchParams) => Reply | Promise<Reply>;
+
+/** A reply of plain text. */
+export function plainText(status: number, body: string): Reply {
+  return { status, contentType: 'text/plain; charset=utf-8', body };
 }

@@ -2,7 +2,7 @@ import type { Clock, Random } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Shape } from './client.ts';
 import type { KubeObject } from './object.ts';
-import { Reflector, type ReflectorOptions } from './reflector.ts';
+import { Reflector, type ReflectorOptions } from './reflector/reflector.ts';
 import type { Resource } from './resource.ts';
 
 export interface ObjectWatchOptions<T extends KubeObject> {

@@ -2,7 +2,6 @@ import { Writable } from 'node:stream';
 import * as winston from 'winston';
 import type { LogFields, Logger } from '../logger.ts';
 import { formatLine } from './format-line.ts';
-import { type LogFormat, type LogLevel, logLevels } from './log-level.ts';
 
 export interface LoggerOptions {
   /** The least serious level that is written. */
@@ -56,3 +55,9 @@ function loggerWith(backend: winston.Logger, line: Formatter, bound: LogFields):
     with: (fields) => loggerWith(backend, line, { ...bound, ...fields }),
   };
 }
+
+/** The levels of the log, from the gravest to the least serious; the number is winston's rank. */
+export const logLevels = { error: 0, warn: 1, info: 2, debug: 3 } as const;
+
+export type LogLevel = keyof typeof logLevels;
+export type LogFormat = 'json' | 'text';

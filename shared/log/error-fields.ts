@@ -1,6 +1,5 @@
 import { AbortedError, ApiError, CredentialsError, TransportError } from '../kube/errors.ts';
 import type { LogFields } from '../logger.ts';
-import { topFrame } from './top-frame.ts';
 
 /**
  * What may be logged of an error. The message of an error that is not known to be harmless never appears: a parser's
@@ -48,4 +47,27 @@ function causeOf({ cause }: Error): string | undefined {
 /** A name can be set to anything, too; only what looks like a class's name passes. */
 function identifier(name: string): string {
   return /^[A-Za-z_$][\w$]{0,60}$/.test(name) ? name : 'Error';
+}
+
+/** A frame's end in V8's notation: a file, `node:` module or URL with line and column, in parentheses or not. */
+const frame = /^ {4}at (?:.*\()?(?<place>(?:file:\/\/|node:|\/|[A-Za-z]:\\)[^\s()]+:\d+:\d+)\)?$/;
+
+/** Where an error was made: `file:///app/dist/shared/x.js:10:5`. Undefined when the stack does not tell for certain. */
+export function topFrame(error: Error): string | undefined {
+  const { stack, message } = error;
+  const start = stack?.indexOf(message) ?? -1;
+  if (stack === undefined || start < 0) {
+    return undefined;
+  }
+  // The stack begins with the message, which can hold lines that look like frames: search behind it only.
+  for (const line of stack
+    .slice(start + message.length)
+    .split('\n')
+    .slice(1)) {
+    const place = frame.exec(line)?.groups?.['place'];
+    if (place !== undefined) {
+      return place;
+    }
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import type { LogFields, LogValue } from '../logger.ts';
-import type { LogFormat, LogLevel } from './log-level.ts';
+import type { LogFormat, LogLevel } from './create-logger.ts';
 
 export interface LogEntry {
   /** Milliseconds since the Unix epoch. */

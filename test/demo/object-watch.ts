@@ -1,7 +1,7 @@
 import { systemClock } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
-import { connect } from '../../shared/kube/connection.ts';
-import { specFromKubeconfig } from '../../shared/kube/kubeconfig.ts';
+import { connect } from '../../shared/kube/connection/connection.ts';
+import { specFromKubeconfig } from '../../shared/kube/kubeconfig/kubeconfig.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
 import { configMaps } from '../../shared/kube/resource.ts';
 import { silentLogger } from '../../shared/logger.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { allowedPlugins } from '../../shared/settings/allowed-plugins.ts';
+import { allowedPlugins } from '../../controller/settings/allowed-plugins.ts';
 import {
   argumentsOf,
   baseFolder,

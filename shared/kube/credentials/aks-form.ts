@@ -1,4 +1,4 @@
-import { readFileField } from '../kubeconfig-material.ts';
+import { readFileField } from '../kubeconfig/material.ts';
 import type { AksLogin, AksSettings } from './issuer-settings.ts';
 import { type CommandForm, type ExecEntry, ignored, quotedName, readCommandForm } from './plugin-options.ts';
 

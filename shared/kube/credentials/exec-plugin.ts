@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { ConnectionSettings } from '../connection-spec.ts';
+import type { ConnectionSettings } from '../connection/spec.ts';
 import { CredentialsError } from '../errors.ts';
 import { type PluginResult, runPlugin, stdoutBytes } from './exec-process.ts';
 import { readMaterial } from './given.ts';

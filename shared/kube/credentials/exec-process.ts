@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { errorCode } from '../error-code.ts';
+import { errorCode } from '../errors.ts';
 
 /** One run of a plugin. */
 export interface PluginCommand {

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { ConnectionSettings, Material } from '../connection-spec.ts';
-import type { MaterialTexts } from '../credentials.ts';
-import { errorCode } from '../error-code.ts';
-import { CredentialsError } from '../errors.ts';
+import type { ConnectionSettings, Material } from '../connection/spec.ts';
+import { CredentialsError, errorCode } from '../errors.ts';
+import type { MaterialTexts } from './credentials.ts';
 import { lifetimeOf } from './lifetime.ts';
 import type { CredentialProvider } from './provider.ts';
 

@@ -1,9 +1,9 @@
 import type { Clock, Random } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { ConnectionSettings } from '../connection-spec.ts';
-import type { MaterialTexts } from '../credentials.ts';
+import type { ConnectionSettings } from '../connection/spec.ts';
 import { CredentialsError } from '../errors.ts';
 import { aksAdvice, aksIssuer } from './aks-token.ts';
+import type { MaterialTexts } from './credentials.ts';
 import { eksAdvice, eksIssuer } from './eks-token.ts';
 import { execAdvice, execIssuer } from './exec-plugin.ts';
 import { givenCredentials, readMaterial } from './given.ts';

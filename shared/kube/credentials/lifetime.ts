@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { isRecord } from '../../is-record.ts';
-import type { MaterialTexts } from '../credentials.ts';
+import type { MaterialTexts } from './credentials.ts';
 
 /** What credentials say of themselves. Nothing is verified: it is for renewal, metrics and logs, never for trust. */
 export interface Lifetime {

@@ -1,4 +1,4 @@
-import type { MaterialTexts } from '../credentials.ts';
+import type { MaterialTexts } from './credentials.ts';
 
 /** Where credentials come from: the kubeconfig itself, a managed cluster's cloud, or a plugin that the operator allowed. */
 export type ProviderName = 'kubeconfig' | 'eks' | 'gke' | 'aks' | 'exec';

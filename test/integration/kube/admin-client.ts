@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../../shared/clock.ts';
 import type { KubeClient } from '../../../shared/kube/client.ts';
-import { connect } from '../../../shared/kube/connection.ts';
-import { specFromKubeconfig } from '../../../shared/kube/kubeconfig.ts';
+import { connect } from '../../../shared/kube/connection/connection.ts';
+import { specFromKubeconfig } from '../../../shared/kube/kubeconfig/kubeconfig.ts';
 import { silentLogger } from '../../../shared/logger.ts';
 import type { ControlPlane } from '../../sandbox/sandbox.ts';
 

@@ -2,11 +2,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../shared/clock.ts';
 import type { ListOptions } from '../../../shared/kube/client.ts';
 import type { KubeObject, ListPage, PayloadObject } from '../../../shared/kube/object.ts';
-import { Reflector, type ReflectorOptions } from '../../../shared/kube/reflector.ts';
+import { Reflector, type ReflectorOptions } from '../../../shared/kube/reflector/reflector.ts';
 import { configMaps, type Resource } from '../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../shared/logger.ts';
 import { useSandbox } from '../../sandbox/use-sandbox.ts';
-import { MirrorHandler } from '../../unit/shared/kube/reflector-mirror.ts';
+import { MirrorHandler } from '../../unit/shared/kube/reflector/mirror.ts';
 import { adminClient, makeNamespace } from './admin-client.ts';
 
 const sandbox = useSandbox({ targets: 0 });

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { resolve } from '../../../controller/claims/resolve.ts';
 import { ownershipOf, parseOrigin } from '../../../controller/copy/origin.ts';
 import { CatalogError, formatCatalog, parseCatalog } from '../../../shared/catalog/document.ts';
-import { KubeconfigError, parseKubeconfig } from '../../../shared/kube/kubeconfig.ts';
+import { KubeconfigError, parseKubeconfig } from '../../../shared/kube/kubeconfig/kubeconfig.ts';
 import { isCopy } from '../../../shared/rules/copy-mark.ts';
 import { parseContextList } from '../../../shared/sync-contexts.ts';
 import { ReviewError, reviewFormat } from '../../../webhook/admission-review.ts';

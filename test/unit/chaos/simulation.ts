@@ -1,5 +1,5 @@
 import { TransportError } from '../../../shared/kube/errors.ts';
-import type { ContextEntry } from '../../../shared/kube/kubeconfig.ts';
+import type { ContextEntry } from '../../../shared/kube/kubeconfig/kubeconfig.ts';
 import type { ApiObject } from '../../chaos/api-object.ts';
 import { additionPrefix, contentOf, editedLabel, metadataOf, payloadMark } from '../../chaos/content.ts';
 import { Contexts } from '../../chaos/contexts.ts';

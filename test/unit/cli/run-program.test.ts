@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../cli/command.ts';
 import { controllerCommand } from '../../../cli/commands.ts';
 import { runProgram } from '../../../cli/run-program.ts';
-import type { Clock } from '../../../shared/clock.ts';
-import type { ProcessEnvironment } from '../../../shared/process-environment.ts';
 import {
   type ControllerSettings,
   controllerSettings,
   controllerSettingsTable,
-} from '../../../shared/settings/controller-settings.ts';
+} from '../../../controller/settings/settings.ts';
+import type { Clock } from '../../../shared/clock.ts';
+import type { ProcessEnvironment } from '../../../shared/process-environment.ts';
 import { readSettings } from '../../../shared/settings/read-settings.ts';
 import { StartupError } from '../../../shared/settings/startup-error.ts';
 

@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
+import type { EventNote } from '../../../../controller/events/recorder.ts';
 import { HeldDeletions } from '../../../../controller/observe/held-deletions.ts';
 import { SyncNotice } from '../../../../controller/observe/sync-notice.ts';
-import type { EventNote } from '../../../../shared/kube/event-recorder.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { keys } from '../arbitraries.ts';
 

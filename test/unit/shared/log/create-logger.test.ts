@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { LogFormat, LogLevel } from '../../../../shared/log/create-logger.ts';
 import { createLogger } from '../../../../shared/log/create-logger.ts';
-import type { LogFormat, LogLevel } from '../../../../shared/log/log-level.ts';
 import type { Logger } from '../../../../shared/logger.ts';
 
 function recording(format: LogFormat, level: LogLevel = 'info'): { logger: Logger; lines: string[] } {

@@ -4,7 +4,7 @@ import {
   type ControllerSettings,
   controllerSettings,
   controllerSettingsTable,
-} from '../../../../shared/settings/controller-settings.ts';
+} from '../../../../controller/settings/settings.ts';
 import type { GivenSetting } from '../../../../shared/settings/given-setting.ts';
 import { readSettings } from '../../../../shared/settings/read-settings.ts';
 import { StartupError } from '../../../../shared/settings/startup-error.ts';

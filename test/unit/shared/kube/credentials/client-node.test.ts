@@ -4,8 +4,8 @@ import { TLSSocket } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { transportFailure } from '../../../../../shared/kube/connection-failure.ts';
-import type { ConnectionSettings } from '../../../../../shared/kube/connection-spec.ts';
+import { transportFailure } from '../../../../../shared/kube/connection/failure.ts';
+import type { ConnectionSettings } from '../../../../../shared/kube/connection/spec.ts';
 import { TransportError } from '../../../../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../../../../shared/kube/object.ts';
 import { configMaps } from '../../../../../shared/kube/resource.ts';
@@ -14,7 +14,7 @@ import {
   type KeyAndCertificate,
 } from '../../../../sandbox/control-plane/certificate-authority.ts';
 import { trustedJson } from '../../../../sandbox/json.ts';
-import { connectTo } from '../connection-fixture.ts';
+import { connectTo } from '../connection/fixture.ts';
 import { json, type LocalServer, type Respond, serve } from '../local-server.ts';
 
 /** Entries of a kubeconfig; certificates and keys by name. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { parseKubeconfig } from '../../../../../shared/kube/kubeconfig.ts';
-import type { AllowedPlugins } from '../../../../../shared/kube/kubeconfig-exec.ts';
+import type { AllowedPlugins } from '../../../../../shared/kube/kubeconfig/exec.ts';
+import { parseKubeconfig } from '../../../../../shared/kube/kubeconfig/kubeconfig.ts';
 
 interface Surroundings {
   readonly server?: string;
