@@ -10,12 +10,12 @@ type Incumbent = Pick<CopyRecord, 'origin' | 'context'>;
  * source's (by creation, then by uid, so that every replica chooses alike). Among claims of one source, the context
  * that made the copy stays.
  */
-export function chooseWinner(claims: readonly Claim[], standing: Incumbent | undefined): Claim | undefined {
-  const incumbents = claims.filter(({ source }) => isSource(source, standing?.origin));
+export function chooseWinner(claims: readonly Claim[], incumbent: Incumbent | undefined): Claim | undefined {
+  const incumbents = claims.filter(({ source }) => isSource(source, incumbent?.origin));
   const candidates = incumbents.length > 0 ? incumbents : claims;
   return candidates.toSorted(
     (left, right) =>
-      preference(left, standing) - preference(right, standing) ||
+      preference(left, incumbent) - preference(right, incumbent) ||
       compare(left.source.creationTimestamp, right.source.creationTimestamp) ||
       compare(left.source.uid, right.source.uid) ||
       compare(left.context, right.context),
@@ -27,8 +27,8 @@ function isSource(source: SourceRecord, origin: RecordedOrigin | undefined): boo
   return source.namespace === origin?.namespace && source.name === origin.name;
 }
 
-function preference(claim: Claim, standing: Incumbent | undefined): number {
-  return isSource(claim.source, standing?.origin) && claim.context === standing?.context ? 0 : 1;
+function preference(claim: Claim, incumbent: Incumbent | undefined): number {
+  return isSource(claim.source, incumbent?.origin) && claim.context === incumbent?.context ? 0 : 1;
 }
 
 function compare(left: string, right: string): number {

@@ -56,7 +56,7 @@ export class CatalogPublisher {
   /** What we published last; undefined before the first time. */
   #published: Catalog | undefined;
   /** Undefined until it was listed; null when it does not exist. */
-  #standing: PayloadObject | null | undefined;
+  #stored: PayloadObject | null | undefined;
   #failing = false;
 
   constructor(options: CatalogPublisherOptions) {
@@ -73,7 +73,7 @@ export class CatalogPublisher {
   /** True when the ConfigMap holds the state as it is now. */
   get isStateWritten(): boolean {
     const { key, text } = this.#options.state;
-    return this.#standing?.data?.[key] === text();
+    return this.#stored?.data?.[key] === text();
   }
 
   /** The state changed, or whose the catalog is: what follows is written soon. */
@@ -88,7 +88,7 @@ export class CatalogPublisher {
 
   #follow(): Reflector<PayloadObject, PayloadObject> {
     const see = (object: PayloadObject | null): void => {
-      this.#standing = object;
+      this.#stored = object;
       this.#options.onSeen(object ?? undefined);
       this.#wakeup.wake();
     };
@@ -112,28 +112,28 @@ export class CatalogPublisher {
     while (!signal.aborted) {
       await this.#wakeup.sleep(failures === 0 ? idleMs : backoffMs(failures, backoff, random), signal);
       await clock.sleep(gatherMs, signal);
-      failures = signal.aborted || (await this.#level(signal)) ? 0 : failures + 1;
+      failures = signal.aborted || (await this.#bringInSync(signal)) ? 0 : failures + 1;
     }
   }
 
   /** Yields false when it should be tried again soon. */
-  async #level(signal: AbortSignal): Promise<boolean> {
+  async #bringInSync(signal: AbortSignal): Promise<boolean> {
     const { writes, namespace, logger, state, publishes } = this.#options;
-    const standing = this.#standing;
-    if (this.#wanted === undefined || standing === undefined) {
+    const stored = this.#stored;
+    if (this.#wanted === undefined || stored === undefined) {
       return true;
     }
-    const standingText = standing?.data?.[catalogKey];
+    const storedText = stored?.data?.[catalogKey];
     const catalog = publishes()
-      ? withKnownIdentities(this.#wanted, this.#published ?? readable(standingText))
+      ? withKnownIdentities(this.#wanted, this.#published ?? readable(storedText))
       : undefined;
-    const text = catalog === undefined ? standingText : formatCatalog(catalog);
+    const text = catalog === undefined ? storedText : formatCatalog(catalog);
     const stateText = state.text();
     const data = {
       ...(text === undefined ? {} : { [catalogKey]: text }),
       ...(stateText === undefined ? {} : { [state.key]: stateText }),
     };
-    if (standingText === text && standing?.data?.[state.key] === stateText) {
+    if (storedText === text && stored?.data?.[state.key] === stateText) {
       this.#published = catalog;
       return true;
     }
@@ -141,15 +141,15 @@ export class CatalogPublisher {
       apiVersion: 'v1',
       kind: configMaps.kind,
       metadata: {
-        ...standing?.metadata,
+        ...stored?.metadata,
         name: catalogConfigMapName,
         namespace,
-        labels: { ...standing?.metadata.labels, 'app.kubernetes.io/name': 'context-syncer' },
+        labels: { ...stored?.metadata.labels, 'app.kubernetes.io/name': 'context-syncer' },
       },
       data,
     };
     try {
-      this.#standing = await (standing === null
+      this.#stored = await (stored === null
         ? writes.create(configMaps, object, { signal })
         : writes.update(configMaps, object, { signal }));
       this.#published = catalog;

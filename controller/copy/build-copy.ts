@@ -32,10 +32,10 @@ export interface CopyPlan {
  * The object to write: the source's content and our marks; on top of what others added to the standing copy, when
  * there is one, at the version that was seen of it.
  */
-export function buildCopy(plan: CopyPlan, standing?: CopyRecord): PayloadObject {
+export function buildCopy(plan: CopyPlan, observed?: CopyRecord): PayloadObject {
   const { kind, target, source, keys, cluster, stampKey } = plan;
   const { content } = source;
-  const additions = standing?.additions;
+  const additions = observed?.additions;
   const origin = formatOrigin({
     namespace: source.namespace,
     name: source.name,
@@ -54,7 +54,7 @@ export function buildCopy(plan: CopyPlan, standing?: CopyRecord): PayloadObject 
     metadata: {
       name: target.name,
       namespace: target.namespace,
-      ...(standing === undefined ? {} : { uid: standing.uid, resourceVersion: standing.resourceVersion }),
+      ...(observed === undefined ? {} : { uid: observed.uid, resourceVersion: observed.resourceVersion }),
       labels: { ...additions?.labels, ...content.labels, ...originLabels(keys, source, cluster.name) },
       annotations: {
         ...additions?.annotations,

@@ -9,8 +9,8 @@ export interface Problem {
   readonly message: string;
 }
 
-/** What is known about the surroundings of a pass. */
-export interface Surroundings {
+/** What is known of the target beside a pass's outcome. */
+export interface TargetState {
   /** Why the cluster of the claim's context does not answer, as a sentence. */
   readonly unreachable: string | undefined;
   /** Why the copies cannot be listed; undefined while they can. */
@@ -26,7 +26,7 @@ export interface Surroundings {
 export function problemOf(
   outcome: Outcome,
   claim: Claim,
-  around: Surroundings,
+  around: TargetState,
 ): Problem | undefined | 'unclear' {
   const { winner } = around;
   if (winner !== undefined && winner.source.uid !== claim.source.uid && knowsOwner(outcome)) {
@@ -92,7 +92,7 @@ function problemOfRefusal(
 function problemOfWait(
   reason: Extract<Outcome, { kind: 'waiting' }>['reason'],
   claim: Claim,
-  { unreachable, listFailure }: Surroundings,
+  { unreachable, listFailure }: TargetState,
 ): Problem | 'unclear' {
   switch (reason) {
     case 'TargetUnreachable':

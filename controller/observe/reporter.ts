@@ -108,14 +108,14 @@ export class Reporter implements LaneObserver {
         this.#set(source, name, unavailableContext(name, problem));
       }
     }
-    const standing = this.#problems.get(sourceKey(source));
-    if (standing !== undefined) {
+    const known = this.#problems.get(sourceKey(source));
+    if (known !== undefined) {
       const served = new Set([
         ...(this.#options.tellsOfLists() ? [wholeList] : []),
         ...asks.filter(({ cluster }) => this.#options.serves(cluster)).map(({ context }) => context),
         ...told.map(({ name }) => name),
       ]);
-      for (const context of standing.keys()) {
+      for (const context of known.keys()) {
         if (!served.has(context)) {
           this.#drop(sourceKey(source), context);
         }
@@ -149,9 +149,9 @@ export class Reporter implements LaneObserver {
 
   /** Without a word: nothing was recovered where nothing is served any more. */
   #drop(key: SourceKey, scope: string): void {
-    const standing = this.#problems.get(key);
-    standing?.delete(scope);
-    if (standing?.size === 0) {
+    const known = this.#problems.get(key);
+    known?.delete(scope);
+    if (known?.size === 0) {
       this.#problems.delete(key);
     }
   }
@@ -163,8 +163,8 @@ export class Reporter implements LaneObserver {
       // A pass that began before the source was gone.
       return;
     }
-    const standing = this.#problems.get(key);
-    const before = standing?.get(scope);
+    const known = this.#problems.get(key);
+    const before = known?.get(scope);
     if (before?.reason === problem?.reason && before?.message === problem?.message) {
       return;
     }
@@ -182,7 +182,7 @@ export class Reporter implements LaneObserver {
       });
       return;
     }
-    this.#problems.set(key, (standing ?? new Map<string, Problem>()).set(scope, problem));
+    this.#problems.set(key, (known ?? new Map<string, Problem>()).set(scope, problem));
     this.#event(source, 'Warning', problem.reason, problem.message);
     this.#options.logger.warn('source has a problem', { ...fields, context: scope, reason: problem.reason });
   }

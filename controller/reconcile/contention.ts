@@ -7,7 +7,7 @@ const quietMs = 10 * 60_000;
 const firstPauseMs = 15_000;
 const longestPauseMs = 5 * 60_000;
 
-interface Record {
+interface Repairs {
   readonly repairs: number;
   readonly lastAt: number;
   readonly pauseMs: number;
@@ -20,7 +20,7 @@ interface Record {
 export class Contention {
   readonly #clock: Clock;
   /** In the order of their last repair. */
-  readonly #records = new Map<string, Record>();
+  readonly #records = new Map<string, Repairs>();
   /** Copies that somebody deleted, and that were not created again since. */
   readonly #lost = new Set<string>();
 

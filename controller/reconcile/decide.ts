@@ -8,7 +8,7 @@ import type { DeleteReason, LeaveReason, RefuseReason, WaitReason, WriteReason }
 
 /** Exactly one thing to do about one target object, and why; or the one fact that is still missing. */
 export type Decision =
-  | { readonly action: 'gather'; readonly fact: 'standing' | 'release' }
+  | { readonly action: 'gather'; readonly fact: 'observed' | 'release' }
   | {
       readonly action: 'gather';
       readonly fact: 'source';
@@ -26,10 +26,10 @@ export type Decision =
       readonly action: 'update' | 'adopt';
       readonly claim: Claim;
       readonly source: SourceContent;
-      readonly standing: CopyRecord;
+      readonly observed: CopyRecord;
       readonly reason: WriteReason;
     }
-  | { readonly action: 'delete'; readonly standing: CopyRecord; readonly reason: DeleteReason }
+  | { readonly action: 'delete'; readonly observed: CopyRecord; readonly reason: DeleteReason }
   | { readonly action: 'leave'; readonly reason: LeaveReason }
   | { readonly action: 'refuse'; readonly reason: RefuseReason }
   | { readonly action: 'wait'; readonly reason: WaitReason };
@@ -39,64 +39,64 @@ export type Decision =
  * `gather` or `wait`.
  */
 export function decide(facts: Facts): Decision {
-  const { standing } = facts;
-  if (standing === 'unlisted') {
+  const { observed } = facts;
+  if (observed === 'unlisted') {
     return { action: 'wait', reason: 'TargetNotListed' };
   }
   const winner = winnerOf(facts);
-  return winner === undefined ? decideUnclaimed(facts, standing) : decideClaimed(facts, winner, standing);
+  return winner === undefined ? decideUnclaimed(facts, observed) : decideClaimed(facts, winner, observed);
 }
 
 /** The claim that is served, given what stands there. */
-export function winnerOf({ claims, standing }: Pick<Facts, 'claims' | 'standing'>): Claim | undefined {
-  return chooseWinner(claims, incumbentOf(standing));
+export function winnerOf({ claims, observed }: Pick<Facts, 'claims' | 'observed'>): Claim | undefined {
+  return chooseWinner(claims, incumbentOf(observed));
 }
 
-function decideUnclaimed(facts: Facts, standing: 'absent' | CopyRecord): Decision {
-  if (standing === 'absent') {
+function decideUnclaimed(facts: Facts, observed: 'absent' | CopyRecord): Decision {
+  if (observed === 'absent') {
     return { action: 'leave', reason: 'Absent' };
   }
-  if (standing.ownership !== 'ours') {
-    return { action: 'leave', reason: standing.ownership === 'adoptable' ? 'UnclaimedAdoptable' : 'NotOurs' };
+  if (observed.ownership !== 'ours') {
+    return { action: 'leave', reason: observed.ownership === 'adoptable' ? 'UnclaimedAdoptable' : 'NotOurs' };
   }
-  if (standing.terminating) {
+  if (observed.terminating) {
     return { action: 'leave', reason: 'Terminating' };
   }
-  const release = releaseOf(facts, standing);
+  const release = releaseOf(facts, observed);
   if (release === undefined) {
     return { action: 'gather', fact: 'release' };
   }
   if (release.released) {
-    return { action: 'delete', standing, reason: release.reason };
+    return { action: 'delete', observed, reason: release.reason };
   }
   return release.reason === 'ContextUnidentified'
     ? { action: 'wait', reason: 'ContextUnidentified' }
     : { action: 'leave', reason: release.reason };
 }
 
-function decideClaimed(facts: Facts, claim: Claim, standing: 'absent' | CopyRecord): Decision {
-  if (standing === 'absent') {
+function decideClaimed(facts: Facts, claim: Claim, observed: 'absent' | CopyRecord): Decision {
+  if (observed === 'absent') {
     return decideAbsent(facts, claim);
   }
-  if (standing.ownership === 'foreign') {
+  if (observed.ownership === 'foreign') {
     return { action: 'refuse', reason: 'Unowned' };
   }
-  if (standing.terminating) {
+  if (observed.terminating) {
     // Without its labels it is in no watch: only another look shows that it went.
-    return standing.labelled || facts.looked === true
+    return observed.labelled || facts.looked === true
       ? { action: 'wait', reason: 'CopyTerminating' }
-      : { action: 'gather', fact: 'standing' };
+      : { action: 'gather', fact: 'observed' };
   }
-  if (standing.ownership === 'ours' && facts.versionsTrusted) {
-    if (isUpToDate(standing, claim)) {
-      return { action: 'leave', reason: 'Level' };
+  if (observed.ownership === 'ours' && facts.versionsTrusted) {
+    if (isUpToDate(observed, claim)) {
+      return { action: 'leave', reason: 'InSync' };
     }
-    if (standing.unverified && wasGivenPresentVersion(standing, claim)) {
+    if (observed.unverified && wasGivenPresentVersion(observed, claim)) {
       return { action: 'leave', reason: 'Unverified' };
     }
   }
-  if (!isOriginOf(standing, claim)) {
-    const obstacle = decideHandOver(facts, standing);
+  if (!isOriginOf(observed, claim)) {
+    const obstacle = decideHandOver(facts, observed);
     if (obstacle !== undefined) {
       return obstacle;
     }
@@ -104,9 +104,9 @@ function decideClaimed(facts: Facts, claim: Claim, standing: 'absent' | CopyReco
   return withSource(facts, claim, (source, fresh) =>
     // Somebody who knows a newer version of the source wrote this: what we know is old. After a fresh read it is the
     // source that went back in time.
-    facts.versionsTrusted && !fresh && isAhead(standing, source)
+    facts.versionsTrusted && !fresh && isAhead(observed, source)
       ? { action: 'gather', fact: 'source', claim, fresh: true }
-      : compare(standing, claim, source),
+      : compare(observed, claim, source),
   );
 }
 
@@ -125,8 +125,8 @@ function decideAbsent(facts: Facts, claim: Claim): Decision {
  * The copy of a source that no longer claims it passes to another claimant only when a live read shows that its own
  * source let it go: a list that became invalid for a moment must not cost its owner the copy.
  */
-function decideHandOver(facts: Facts, standing: CopyRecord): Decision | undefined {
-  const release = releaseOf(facts, standing);
+function decideHandOver(facts: Facts, observed: CopyRecord): Decision | undefined {
+  const release = releaseOf(facts, observed);
   if (release === undefined) {
     return { action: 'gather', fact: 'release' };
   }
@@ -142,15 +142,15 @@ function decideHandOver(facts: Facts, standing: CopyRecord): Decision | undefine
  * What the index knows is enough: the content was compared with the source's present version, or it is what was given,
  * and that was the present version.
  */
-function isUpToDate(standing: CopyRecord, claim: Claim): boolean {
+function isUpToDate(observed: CopyRecord, claim: Claim): boolean {
   const { resourceVersion } = claim.source;
-  return standing.inSyncWith === resourceVersion
-    ? isMarkedFor(standing, claim)
-    : isIntact(standing) && wasGivenPresentVersion(standing, claim);
+  return observed.inSyncWith === resourceVersion
+    ? isMarkedFor(observed, claim)
+    : isIntact(observed) && wasGivenPresentVersion(observed, claim);
 }
 
-function wasGivenPresentVersion(standing: CopyRecord, claim: Claim): boolean {
-  return isMarkedFor(standing, claim) && standing.origin?.resourceVersion === claim.source.resourceVersion;
+function wasGivenPresentVersion(observed: CopyRecord, claim: Claim): boolean {
+  return isMarkedFor(observed, claim) && observed.origin?.resourceVersion === claim.source.resourceVersion;
 }
 
 /** The copy was given a later version of this very source. */
@@ -158,22 +158,22 @@ function isAhead({ origin }: CopyRecord, source: SourceContent): boolean {
   return origin?.uid === source.uid && Number(origin.resourceVersion) > Number(source.resourceVersion);
 }
 
-function compare(standing: CopyRecord, claim: Claim, source: SourceContent): Decision {
-  if (standing.ownership === 'adoptable') {
-    return { action: 'adopt', claim, source, standing, reason: 'TakenOver' };
+function compare(observed: CopyRecord, claim: Claim, source: SourceContent): Decision {
+  if (observed.ownership === 'adoptable') {
+    return { action: 'adopt', claim, source, observed, reason: 'TakenOver' };
   }
-  if (standing.stamp === undefined) {
-    return { action: 'gather', fact: 'standing' };
+  if (observed.stamp === undefined) {
+    return { action: 'gather', fact: 'observed' };
   }
-  if (standing.stamp === source.stamp) {
+  if (observed.stamp === source.stamp) {
     // Equal content is left even where the source has a newer version: what would be written is only bookkeeping. A
     // version that a restored source has yet to reach is replaced, or it would be taken for a restore again.
-    return isMarkedFor(standing, claim) && !isAhead(standing, source)
-      ? { action: 'leave', reason: 'Level' }
-      : { action: 'update', claim, source, standing, reason: 'Relabelled' };
+    return isMarkedFor(observed, claim) && !isAhead(observed, source)
+      ? { action: 'leave', reason: 'InSync' }
+      : { action: 'update', claim, source, observed, reason: 'Relabelled' };
   }
-  const reason = standing.origin?.stamp === source.stamp ? 'Drifted' : 'SourceChanged';
-  return { action: 'update', claim, source, standing, reason };
+  const reason = observed.origin?.stamp === source.stamp ? 'Drifted' : 'SourceChanged';
+  return { action: 'update', claim, source, observed, reason };
 }
 
 function isOriginOf({ origin }: CopyRecord, { source }: Claim): boolean {
@@ -181,13 +181,13 @@ function isOriginOf({ origin }: CopyRecord, { source }: Claim): boolean {
 }
 
 /** The marks on the copy name this claim's source and context, and its own place. */
-function isMarkedFor(standing: CopyRecord, claim: Claim): boolean {
+function isMarkedFor(observed: CopyRecord, claim: Claim): boolean {
   return (
-    standing.labelled &&
-    isOriginOf(standing, claim) &&
-    standing.origin?.uid === claim.source.uid &&
-    standing.placed &&
-    standing.context === claim.context
+    observed.labelled &&
+    isOriginOf(observed, claim) &&
+    observed.origin?.uid === claim.source.uid &&
+    observed.placed &&
+    observed.context === claim.context
   );
 }
 
@@ -215,7 +215,7 @@ function releaseOf({ release }: Facts, { uid, resourceVersion }: CopyRecord): Re
   return release?.uid === uid && release.resourceVersion === resourceVersion ? release.release : undefined;
 }
 
-function incumbentOf(standing: Observed): CopyRecord | undefined {
+function incumbentOf(observed: Observed): CopyRecord | undefined {
   // An unowned object's origin is somebody's claim about itself and chooses no winner.
-  return typeof standing === 'string' || standing.ownership === 'foreign' ? undefined : standing;
+  return typeof observed === 'string' || observed.ownership === 'foreign' ? undefined : observed;
 }

@@ -37,7 +37,7 @@ export interface GatheredRelease {
 export interface Facts {
   readonly target: TargetRef;
   readonly claims: readonly Claim[];
-  readonly standing: Observed;
+  readonly observed: Observed;
   /** What stands there was read in this very pass. */
   readonly looked?: boolean | undefined;
   /** False after versions went back (a restored etcd): then only content is compared. */

@@ -3,7 +3,7 @@ import type { RecordedOrigin } from '../copy/copy-record.ts';
 
 /** Why a copy is as it is. Reasons are documented names: they appear in Events, metrics and logs. */
 export type LeaveReason =
-  | 'Level'
+  | 'InSync'
   /** Only metadata was seen so far; its content is verified in the background. */
   | 'Unverified'
   | 'Absent'

@@ -60,16 +60,16 @@ export class Reconciler {
 
   async #pass(target: TargetRef, ofSource: AwaitSource): Promise<Pass> {
     const { claims, index, cluster, versionsTrusted } = this.#options;
-    let facts: Facts = { target, claims: [], standing: 'unlisted', versionsTrusted: true };
+    let facts: Facts = { target, claims: [], observed: 'unlisted', versionsTrusted: true };
     let foreign: CopyRecord | undefined;
     try {
       for (let round = 0; round < maxRounds; round += 1) {
-        const known = index.standing(target);
+        const known = index.observed(target);
         facts = {
           ...facts,
           claims: claims.on(cluster, target),
           // A foreign object is not kept in the index; it was seen a moment ago, in this very pass.
-          standing: known === 'absent' && foreign !== undefined ? foreign : known,
+          observed: known === 'absent' && foreign !== undefined ? foreign : known,
           versionsTrusted: versionsTrusted(),
         };
         const decision = decide(facts);
@@ -88,11 +88,11 @@ export class Reconciler {
   }
 
   /** Content that was compared and found equal need not be read again while neither side changes. */
-  #note({ action }: Decision, { target, standing, source }: Facts): void {
-    if (action === 'leave' && typeof standing !== 'string' && source?.reading.state === 'read') {
+  #note({ action }: Decision, { target, observed, source }: Facts): void {
+    if (action === 'leave' && typeof observed !== 'string' && source?.reading.state === 'read') {
       const { stamp, resourceVersion } = source.reading.source;
-      if (standing.stamp === stamp) {
-        this.#options.index.noteInSync(target, standing, resourceVersion);
+      if (observed.stamp === stamp) {
+        this.#options.index.noteInSync(target, observed, resourceVersion);
       }
     }
   }
@@ -143,15 +143,15 @@ export class Reconciler {
     return lookedAgain(await writer.look(link.client, facts.target));
   }
 
-  async #release({ target, standing }: Facts): Promise<Facts['release']> {
+  async #release({ target, observed }: Facts): Promise<Facts['release']> {
     const { sources, circumstances, cluster } = this.#options;
-    if (typeof standing === 'string' || standing.origin === undefined) {
+    if (typeof observed === 'string' || observed.origin === undefined) {
       return undefined;
     }
-    const { origin } = standing;
+    const { origin } = observed;
     const live = await sources.readLive(target.kind, origin.namespace, origin.name);
-    const { uid, resourceVersion } = standing;
-    return { uid, resourceVersion, release: releaseOf(target, cluster, standing, live, circumstances()) };
+    const { uid, resourceVersion } = observed;
+    return { uid, resourceVersion, release: releaseOf(target, cluster, observed, live, circumstances()) };
   }
 
   async #write(decision: WriteDecision, target: TargetRef): Promise<Step> {
@@ -185,7 +185,7 @@ export class Reconciler {
 
   async #delete(decision: DeleteDecision, target: TargetRef): Promise<Step> {
     const { guard, linksFor, wasWitnessed, contention } = this.#options;
-    const { origin, context } = decision.standing;
+    const { origin, context } = decision.observed;
     const links = linksFor(target, context);
     if (links.length === 0) {
       return { outcome: { kind: 'waiting', reason: 'TargetUnreachable' } };
@@ -194,7 +194,7 @@ export class Reconciler {
       origin !== undefined &&
       wasWitnessed(sourceKey({ kind: target.kind, namespace: origin.namespace, name: origin.name }));
     const key = targetKey(target);
-    const trip = witnessed ? undefined : guard.obstacle(key, decision.standing.sealed);
+    const trip = witnessed ? undefined : guard.obstacle(key, decision.observed.sealed);
     if (trip !== undefined) {
       const held = origin === undefined ? {} : { held: { origin, trip: trip.name } };
       return { outcome: { kind: 'waiting', reason: 'DeletionGuard', ...held } };

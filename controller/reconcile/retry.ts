@@ -8,7 +8,7 @@ import type { Outcome } from './outcome.ts';
 /** Something of the moment: a conflict, a broken connection, a server error. Milliseconds. */
 const passing = { baseMs: 200, maxMs: 10_000 };
 /** Something that is in the way until somebody changes it: looked at regularly, so that the copy heals by itself. */
-const standing = { baseMs: 1_000, maxMs: 120_000 };
+const observed = { baseMs: 1_000, maxMs: 120_000 };
 /** The same for an object that is tried on behalf of all that fail for the same reason. */
 const scouting = { baseMs: 1_000, maxMs: 15_000 };
 /** A cluster that was never reached may stay so for days, and every look costs a read of the source. */
@@ -47,7 +47,7 @@ export function retryDelayMs(
   role: 'scout' | 'waits' | undefined,
 ): number | undefined {
   if (role === 'waits') {
-    return backoffMs(failures, standing, random);
+    return backoffMs(failures, observed, random);
   }
   switch (outcome.kind) {
     case 'left':
@@ -56,12 +56,12 @@ export function retryDelayMs(
     case 'refused':
       // Whoever claims it, or lets it go, causes an event; an unowned object is not watched.
       return outcome.reason === 'Unowned' || outcome.reason === 'ClaimedByOther'
-        ? backoffMs(failures, standing, random)
+        ? backoffMs(failures, observed, random)
         : undefined;
     case 'waiting':
       return retryOfWait(outcome, failures, random);
     case 'failed':
-      return retryOfFailure(outcome.error, failures, random, role === 'scout' ? scouting : standing);
+      return retryOfFailure(outcome.error, failures, random, role === 'scout' ? scouting : observed);
   }
 }
 
@@ -82,7 +82,7 @@ function retryOfWait(
     case 'ContextSettling':
       return undefined;
     case 'CopyTerminating':
-      return backoffMs(failures, standing, random);
+      return backoffMs(failures, observed, random);
     case 'ContextUnidentified':
       return backoffMs(failures, unidentified, random);
     case 'SourceChanging':

@@ -47,7 +47,7 @@ export class TargetWriter {
     try {
       return await (decision.action === 'create'
         ? this.#create(client, plan)
-        : this.#update(client, plan, decision.standing));
+        : this.#update(client, plan, decision.observed));
     } catch (error) {
       if (isApiError(error, 'AlreadyExists', 'Conflict', 'NotFound')) {
         return { seen: await this.look(client, target) };
@@ -63,14 +63,14 @@ export class TargetWriter {
   async remove(
     client: KubeClient,
     target: TargetRef,
-    { standing }: Pick<DeleteDecision, 'standing'>,
+    { observed }: Pick<DeleteDecision, 'observed'>,
   ): Promise<WriteResult> {
     const { resource } = syncedKind(target.kind);
     try {
       await this.#options.index.during(target, () =>
         orAbsent(
           client.delete<PayloadObject>(resource, target.namespace, target.name, {
-            preconditions: { uid: standing.uid, resourceVersion: standing.resourceVersion },
+            preconditions: { uid: observed.uid, resourceVersion: observed.resourceVersion },
             signal: this.#options.signal,
           }),
         ),
@@ -98,15 +98,15 @@ export class TargetWriter {
     return this.#send(plan, () => client.create(plan.kind.resource, copy, { signal }));
   }
 
-  async #update(client: KubeClient, plan: CopyPlan, standing: CopyRecord): Promise<WriteResult> {
+  async #update(client: KubeClient, plan: CopyPlan, observed: CopyRecord): Promise<WriteResult> {
     const { signal } = this.#options;
     try {
       return await this.#send(plan, () =>
-        client.update(plan.kind.resource, buildCopy(plan, standing), { signal }),
+        client.update(plan.kind.resource, buildCopy(plan, observed), { signal }),
       );
     } catch (error) {
       if (isApiError(error, 'Invalid') && needsReplacement(error)) {
-        return this.#replace(client, plan, standing);
+        return this.#replace(client, plan, observed);
       }
       throw error;
     }
@@ -117,8 +117,8 @@ export class TargetWriter {
    * tried as a dry run first, so that nothing is deleted that could not be made again: validation and admission come
    * before the name is looked at, hence AlreadyExists means that it would be accepted.
    */
-  async #replace(client: KubeClient, plan: CopyPlan, standing: CopyRecord): Promise<WriteResult> {
-    const built = buildCopy(plan, standing);
+  async #replace(client: KubeClient, plan: CopyPlan, observed: CopyRecord): Promise<WriteResult> {
+    const built = buildCopy(plan, observed);
     const { uid: _uid, resourceVersion: _version, ...metadata } = built.metadata;
     const copy: PayloadObject = { ...built, metadata };
     const { signal } = this.#options;
@@ -129,11 +129,11 @@ export class TargetWriter {
         throw error;
       }
     }
-    const removed = await this.remove(client, plan.target, { standing });
+    const removed = await this.remove(client, plan.target, { observed });
     if (typeof removed === 'object') {
       return removed;
     }
-    const left = this.#options.index.standing(plan.target);
+    const left = this.#options.index.observed(plan.target);
     if (left !== 'absent' && left !== 'unlisted') {
       // Finalizers hold the old object; the new one follows when it is gone.
       return { seen: left };

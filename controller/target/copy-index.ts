@@ -53,7 +53,7 @@ export class CopyIndex {
   }
 
   /** What is known to stand under a name. */
-  standing(target: TargetRef): Observed {
+  observed(target: TargetRef): Observed {
     const absence = this.isCovered(target.kind, target.namespace) ? 'absent' : 'unlisted';
     return this.#records.get(targetKey(target)) ?? absence;
   }

@@ -38,7 +38,7 @@ test('all namespaces are watched as soon as the rights allow it, and nothing tha
   const kept = new KeptState(() => undefined);
   const known: boolean[] = [];
   const isKnown = (namespace: string): boolean =>
-    typeof index.standing({ kind: 'ConfigMap', namespace, name: 'omni' }) === 'object';
+    typeof index.observed({ kind: 'ConfigMap', namespace, name: 'omni' }) === 'object';
   const stop = new AbortController();
   const clock = fastClock();
   const watch = new TargetWatch({

@@ -28,7 +28,7 @@ const claims = fc.uniqueArray(
   { selector: ({ source, context }) => `${source.namespace} ${context}`, maxLength: 6 },
 );
 
-const standing = fc.option(
+const observed = fc.option(
   fc
     .record({ namespace: fc.constantFrom('a', 'b', 'x'), context: fc.constantFrom('c1', 'c2', 'c3') })
     .map(({ namespace, context }) => incumbent(namespace, context)),
@@ -42,7 +42,7 @@ describe('the claim that is served', () => {
         claims.chain((given) =>
           fc.tuple(fc.constant(given), fc.shuffledSubarray(given, { minLength: given.length })),
         ),
-        standing,
+        observed,
         ([given, shuffled], origin) => {
           expect(chooseWinner(shuffled, origin)).toBe(chooseWinner(given, origin));
         },
@@ -52,7 +52,7 @@ describe('the claim that is served', () => {
 
   it("is the incumbent's while it asks, else the oldest source's, then the one of the lowest uid", () => {
     fc.assert(
-      fc.property(claims, standing, (given, origin) => {
+      fc.property(claims, observed, (given, origin) => {
         const winner = chooseWinner(given, origin);
         const incumbents = given.filter(({ source }) => source.namespace === origin?.origin?.namespace);
         const pool = incumbents.length > 0 ? incumbents : given;

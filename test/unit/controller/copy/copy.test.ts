@@ -40,11 +40,11 @@ function contentOf(kind: SyncedKindName, state: SourceState): SourceContent {
   };
 }
 
-function copyOf(kind: SyncedKindName, source: SourceContent, standing?: CopyRecord): PayloadObject {
+function copyOf(kind: SyncedKindName, source: SourceContent, observed?: CopyRecord): PayloadObject {
   const target = { kind, namespace: 'team', name: 'omni' };
   return buildCopy(
     { kind: syncedKind(kind), target, source, context: 'c1', keys, cluster, stampKey },
-    standing,
+    observed,
   );
 }
 
@@ -160,7 +160,7 @@ describe('an update of a standing copy', () => {
     fc.assert(
       fc.property(kindNames, sourceStates, sourceStates, additions, (kind, before, after, added) => {
         const first = copyOf(kind, contentOf(kind, before));
-        const standing = recordOf(kind, {
+        const observed = recordOf(kind, {
           ...first,
           metadata: {
             ...first.metadata,
@@ -170,7 +170,7 @@ describe('an update of a standing copy', () => {
           },
         });
         const source = contentOf(kind, after);
-        const next = copyOf(kind, source, standing);
+        const next = copyOf(kind, source, observed);
         const fresh = copyOf(kind, source);
         expect(next.metadata.labels).toEqual({ ...added.labels, ...fresh.metadata.labels });
         expect(next.metadata.annotations).toEqual({ ...added.annotations, ...fresh.metadata.annotations });
@@ -201,9 +201,9 @@ describe('an update of a standing copy', () => {
         },
       },
     });
-    const standing = recordOf('ConfigMap', kubed);
-    expect(standing).toMatchObject({ ownership: 'adoptable', labelled: true });
-    const next = copyOf('ConfigMap', contentOf('ConfigMap', emptyState), standing);
+    const observed = recordOf('ConfigMap', kubed);
+    expect(observed).toMatchObject({ ownership: 'adoptable', labelled: true });
+    const next = copyOf('ConfigMap', contentOf('ConfigMap', emptyState), observed);
     expect(Object.keys(next.metadata.annotations ?? {}).sort()).toEqual([keys.origin, 'note'].sort());
     expect(next.metadata.labels).toMatchObject({ app: 'x' });
     expect(recordOf('ConfigMap', next).ownership).toBe('ours');

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../../../controller/claims/claim.ts';
-import { type Problem, problemOf, type Surroundings } from '../../../../controller/observe/problem.ts';
+import { type Problem, problemOf, type TargetState } from '../../../../controller/observe/problem.ts';
 import type { Outcome } from '../../../../controller/reconcile/outcome.ts';
 import { SourceReadError } from '../../../../controller/source/source-reader.ts';
 import { ApiError, type ApiErrorReason, TransportError } from '../../../../shared/kube/errors.ts';
@@ -19,9 +19,9 @@ function aClaim(namespace = 'demo'): Claim {
   };
 }
 
-const alone: Surroundings = { unreachable: undefined, listFailure: undefined, winner: undefined };
+const alone: TargetState = { unreachable: undefined, listFailure: undefined, winner: undefined };
 
-function problem(outcome: Outcome, around: Partial<Surroundings> = {}): Problem | undefined | 'unclear' {
+function problem(outcome: Outcome, around: Partial<TargetState> = {}): Problem | undefined | 'unclear' {
   return problemOf(outcome, aClaim(), { ...alone, winner: aClaim(), ...around });
 }
 
@@ -31,7 +31,7 @@ function failed(status: number, reason: ApiErrorReason, fields: readonly string[
 
 describe('the problem that an outcome is', () => {
   it.each<Outcome>([
-    { kind: 'left', reason: 'Level' },
+    { kind: 'left', reason: 'InSync' },
     { kind: 'written', action: 'create', reason: 'Missing' },
     { kind: 'written', action: 'adopt', reason: 'TakenOver' },
   ])('is none after $kind $reason', (outcome) => {
@@ -54,7 +54,7 @@ describe('the problem that an outcome is', () => {
     expect(problem(outcome)).toBe('unclear');
   });
 
-  it.each<[string, Outcome, Partial<Surroundings>]>([
+  it.each<[string, Outcome, Partial<TargetState>]>([
     ['Unowned', { kind: 'refused', reason: 'Unowned' }, {}],
     ['ClaimedByOther', { kind: 'refused', reason: 'ClaimedByOther' }, {}],
     ['SpecialSecret', { kind: 'refused', reason: 'SpecialSecret' }, {}],
@@ -103,7 +103,7 @@ describe('a source whose object is the copy of another', () => {
   const winner = aClaim('other');
 
   it.each<Outcome>([
-    { kind: 'left', reason: 'Level' },
+    { kind: 'left', reason: 'InSync' },
     { kind: 'written', action: 'update', reason: 'SourceChanged' },
     { kind: 'waiting', reason: 'Contested' },
     failed(500, 'ServerError'),

@@ -138,7 +138,7 @@ function resolved(list: string, ...contexts: readonly CatalogContext[]): void {
   reporter.resolved(listed, resolve(listed, circumstancesOf(...contexts)));
 }
 
-const level: Outcome = { kind: 'left', reason: 'Level' };
+const level: Outcome = { kind: 'left', reason: 'InSync' };
 const unowned: Outcome = { kind: 'refused', reason: 'Unowned' };
 const noNamespace: Outcome = { kind: 'failed', error: new ApiError(404, 'NamespaceNotFound') };
 

@@ -50,7 +50,7 @@ class World {
     let facts: Facts = {
       target: this.#claim.target,
       claims: [this.#claim],
-      standing: this.#standing(whole),
+      observed: this.#observed(whole),
       versionsTrusted: this.#versionsTrusted,
     };
     for (let step = 0; step < 10; step += 1) {
@@ -61,12 +61,12 @@ class World {
           break;
         case 'create':
           this.#store(decision);
-          facts = { ...facts, standing: this.#standing(true) };
+          facts = { ...facts, observed: this.#observed(true) };
           break;
         case 'update':
         case 'adopt':
-          this.#store(decision, decision.standing);
-          facts = { ...facts, standing: this.#standing(true) };
+          this.#store(decision, decision.observed);
+          facts = { ...facts, observed: this.#observed(true) };
           break;
         case 'delete':
         case 'leave':
@@ -78,10 +78,10 @@ class World {
     throw new Error('the decisions did not come to rest');
   }
 
-  #gather(facts: Facts, fact: 'standing' | 'source' | 'release'): Facts {
+  #gather(facts: Facts, fact: 'observed' | 'source' | 'release'): Facts {
     switch (fact) {
-      case 'standing':
-        return { ...facts, standing: this.#standing(true) };
+      case 'observed':
+        return { ...facts, observed: this.#observed(true) };
       case 'source':
         return {
           ...facts,
@@ -99,7 +99,7 @@ class World {
     }
   }
 
-  #standing(whole: boolean): Facts['standing'] {
+  #observed(whole: boolean): Facts['observed'] {
     if (this.copy === undefined) {
       return 'absent';
     }
@@ -110,7 +110,7 @@ class World {
 
   #store(
     decision: Extract<Decision, { source: SourceContent }>,
-    standing?: Parameters<typeof buildCopy>[1],
+    observed?: Parameters<typeof buildCopy>[1],
   ): void {
     this.writes.push(decision.action);
     const plan = {
@@ -122,7 +122,7 @@ class World {
       cluster,
       stampKey,
     };
-    const copy = buildCopy(plan, standing);
+    const copy = buildCopy(plan, observed);
     this.copy = {
       ...copy,
       metadata: { ...copy.metadata, uid: 'uid-copy', resourceVersion: String(100 + this.writes.length) },
@@ -187,10 +187,10 @@ describe('deciding and acting', () => {
     fc.assert(
       fc.property(kindNames, sourceStates, fc.boolean(), (kind, state, trusted) => {
         const world = new World(kind, state, 'c1', trusted);
-        expect(world.pass(true)).toEqual({ action: 'leave', reason: 'Level' });
+        expect(world.pass(true)).toEqual({ action: 'leave', reason: 'InSync' });
         expect(world.writes).toEqual(['create']);
-        expect(world.pass(true)).toEqual({ action: 'leave', reason: 'Level' });
-        expect(world.pass(false)).toEqual({ action: 'leave', reason: 'Level' });
+        expect(world.pass(true)).toEqual({ action: 'leave', reason: 'InSync' });
+        expect(world.pass(false)).toEqual({ action: 'leave', reason: 'InSync' });
         expect(world.writes).toHaveLength(1);
       }),
     );
@@ -209,11 +209,11 @@ describe('deciding and acting', () => {
           fc.pre(history.first.resourceVersion !== state.resourceVersion);
           const world = new World(kind, state, 'c1', trusted);
           world.copy = copyWith(kind, history);
-          expect(world.pass(whole)).toEqual({ action: 'leave', reason: 'Level' });
+          expect(world.pass(whole)).toEqual({ action: 'leave', reason: 'InSync' });
           expect(world.writes.length).toBeLessThanOrEqual(1);
           const writes = world.writes.length;
-          expect(world.pass(true)).toEqual({ action: 'leave', reason: 'Level' });
-          expect(world.pass(false)).toEqual({ action: 'leave', reason: 'Level' });
+          expect(world.pass(true)).toEqual({ action: 'leave', reason: 'InSync' });
+          expect(world.pass(false)).toEqual({ action: 'leave', reason: 'InSync' });
           expect(world.writes).toHaveLength(writes);
           const source = contentOfSource(syncedKind(kind), sourceObject(kind, state), keys);
           expect(world.copy.data ?? {}).toEqual(source.data ?? {});
@@ -233,11 +233,11 @@ describe('deciding and acting', () => {
       fc.property(kindNames, sourceStates, (kind, state) => {
         const world = new World(kind, state, 'c1', true);
         world.pass(true);
-        const standing = recordOfObject(syncedKind(kind), world.copy ?? { metadata: { name: '' } }, reading);
+        const observed = recordOfObject(syncedKind(kind), world.copy ?? { metadata: { name: '' } }, reading);
         const source = aSource({ kind, uid: 'uid-omni', resourceVersion: state.resourceVersion });
         const target: TargetRef = { kind, namespace: 'team', name: 'omni' };
-        const facts = { target, claims: [aClaim({ source, target })], standing, versionsTrusted: true };
-        expect(decide(facts)).toEqual({ action: 'leave', reason: 'Level' });
+        const facts = { target, claims: [aClaim({ source, target })], observed, versionsTrusted: true };
+        expect(decide(facts)).toEqual({ action: 'leave', reason: 'InSync' });
         expect(decide({ ...facts, versionsTrusted: false })).toMatchObject({
           action: 'gather',
           fact: 'source',

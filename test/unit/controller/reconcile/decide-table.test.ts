@@ -62,65 +62,65 @@ const ofOther: CopyRecord = { ...copy, origin: { ...origin, namespace: 'other', 
 
 /** What is decided, as `action Reason` or `gather fact`; under which facts, on top of a claimed copy in sync. */
 const rows: readonly (readonly [decided: string, because: string, given: Partial<Facts>])[] = [
-  ['wait TargetNotListed', 'no finished list says what exists there', { standing: 'unlisted' }],
-  ['gather source', 'a missing copy needs a payload', { standing: 'absent' }],
-  ['create Missing', 'it is claimed and absent', { standing: 'absent', ...present }],
+  ['wait TargetNotListed', 'no finished list says what exists there', { observed: 'unlisted' }],
+  ['gather source', 'a missing copy needs a payload', { observed: 'absent' }],
+  ['create Missing', 'it is claimed and absent', { observed: 'absent', ...present }],
   [
     'refuse AmbiguousCluster',
     'the list names two contexts of the cluster',
-    { standing: 'absent', claims: [{ ...claim, creation: 'ambiguous' }] },
+    { observed: 'absent', claims: [{ ...claim, creation: 'ambiguous' }] },
   ],
   [
     'wait ContextSettling',
     'a context of the list may turn out to be this cluster',
-    { standing: 'absent', claims: [{ ...claim, creation: 'settling' }] },
+    { observed: 'absent', claims: [{ ...claim, creation: 'settling' }] },
   ],
   [
     'wait SourceChanging',
     'the live source is not what the index says',
-    { standing: 'absent', ...gathered({ state: 'changing' }) },
+    { observed: 'absent', ...gathered({ state: 'changing' }) },
   ],
   [
     'refuse SpecialSecret',
     'its type never travels',
-    { standing: 'absent', ...gathered({ state: 'special' }) },
+    { observed: 'absent', ...gathered({ state: 'special' }) },
   ],
-  ['leave Level', 'its content is what was given, and that is the present version', {}],
+  ['leave InSync', 'its content is what was given, and that is the present version', {}],
   [
-    'leave Level',
+    'leave InSync',
     'its content was compared with the present version',
-    { standing: { ...copy, origin: { ...origin, resourceVersion: '9' }, inSyncWith: '10' } },
+    { observed: { ...copy, origin: { ...origin, resourceVersion: '9' }, inSyncWith: '10' } },
   ],
   [
-    'leave Level',
+    'leave InSync',
     'the source has a newer version of equal content',
-    { standing: { ...copy, origin: { ...origin, resourceVersion: '9' } }, ...present },
+    { observed: { ...copy, origin: { ...origin, resourceVersion: '9' } }, ...present },
   ],
   [
     'leave Unverified',
     'it was given the present version, and its content is read in the background',
-    { standing: { ...copy, stamp: undefined, unverified: true } },
+    { observed: { ...copy, stamp: undefined, unverified: true } },
   ],
   [
     'gather source',
     'its content was seen by an event only, and its version says nothing',
-    { standing: { ...copy, stamp: undefined } },
+    { observed: { ...copy, stamp: undefined } },
   ],
   [
-    'gather standing',
+    'gather observed',
     'it was given the present content, and may have been changed since',
-    { standing: { ...copy, stamp: undefined }, ...present },
+    { observed: { ...copy, stamp: undefined }, ...present },
   ],
   ['gather source', 'after a restore versions say nothing', { versionsTrusted: false }],
-  ['leave Level', 'after a restore the contents are equal', { versionsTrusted: false, ...present }],
+  ['leave InSync', 'after a restore the contents are equal', { versionsTrusted: false, ...present }],
   ['update SourceChanged', 'the source has other content', { ...changed, claims: [newer()] }],
   [
-    'gather standing',
+    'gather observed',
     'the source has another version, and what the copy holds is not known',
-    { standing: { ...copy, stamp: undefined }, ...changed, claims: [newer()] },
+    { observed: { ...copy, stamp: undefined }, ...changed, claims: [newer()] },
   ],
-  ['update Drifted', 'somebody changed its content', { standing: { ...copy, stamp: 'edited' }, ...present }],
-  ['update Relabelled', 'somebody took our labels', { standing: { ...copy, labelled: false }, ...present }],
+  ['update Drifted', 'somebody changed its content', { observed: { ...copy, stamp: 'edited' }, ...present }],
+  ['update Relabelled', 'somebody took our labels', { observed: { ...copy, labelled: false }, ...present }],
   [
     'update Relabelled',
     'the context has another name now',
@@ -130,7 +130,7 @@ const rows: readonly (readonly [decided: string, because: string, given: Partial
     'gather source',
     'the copy knows a newer version than what is remembered',
     {
-      standing: {
+      observed: {
         ...copy,
         stamp: 'stamp-12',
         origin: { ...origin, resourceVersion: '12', stamp: 'stamp-12' },
@@ -142,7 +142,7 @@ const rows: readonly (readonly [decided: string, because: string, given: Partial
     'update SourceChanged',
     'the source went back in time: a fresh read says so',
     {
-      standing: {
+      observed: {
         ...copy,
         stamp: 'stamp-12',
         origin: { ...origin, resourceVersion: '12', stamp: 'stamp-12' },
@@ -153,47 +153,47 @@ const rows: readonly (readonly [decided: string, because: string, given: Partial
   [
     'adopt TakenOver',
     'Kubed made it, and its source claims it',
-    { standing: { ...copy, ownership: 'adoptable' }, ...present },
+    { observed: { ...copy, ownership: 'adoptable' }, ...present },
   ],
-  ['refuse Unowned', 'it is not ours', { standing: { ...copy, ownership: 'foreign' } }],
-  ['wait CopyTerminating', 'finalizers hold it', { standing: { ...copy, terminating: true } }],
+  ['refuse Unowned', 'it is not ours', { observed: { ...copy, ownership: 'foreign' } }],
+  ['wait CopyTerminating', 'finalizers hold it', { observed: { ...copy, terminating: true } }],
   [
-    'gather standing',
+    'gather observed',
     'finalizers hold it, and no watch shows when it goes',
-    { standing: { ...copy, terminating: true, labelled: false } },
+    { observed: { ...copy, terminating: true, labelled: false } },
   ],
   [
     'wait CopyTerminating',
     'finalizers still hold it',
-    { standing: { ...copy, terminating: true, labelled: false }, looked: true },
+    { observed: { ...copy, terminating: true, labelled: false }, looked: true },
   ],
-  ['gather release', 'it is the copy of another source', { standing: ofOther }],
+  ['gather release', 'it is the copy of another source', { observed: ofOther }],
   [
     'refuse ClaimedByOther',
     'its own source still asks for it',
-    { standing: ofOther, ...released({ released: false, reason: 'StillListed' }) },
+    { observed: ofOther, ...released({ released: false, reason: 'StillListed' }) },
   ],
   [
     'wait ContextUnidentified',
     'its own source may still ask for it',
-    { standing: ofOther, ...released({ released: false, reason: 'ContextUnidentified' }) },
+    { observed: ofOther, ...released({ released: false, reason: 'ContextUnidentified' }) },
   ],
   [
     'update Relabelled',
     'its own source let go, and the contents are equal',
-    { standing: ofOther, ...released({ released: true, reason: 'SourceDeleted' }), ...present },
+    { observed: ofOther, ...released({ released: true, reason: 'SourceDeleted' }), ...present },
   ],
-  ['leave Absent', 'nobody claims it', { claims: [], standing: 'absent' }],
-  ['leave NotOurs', 'nobody claims it', { claims: [], standing: { ...copy, ownership: 'foreign' } }],
+  ['leave Absent', 'nobody claims it', { claims: [], observed: 'absent' }],
+  ['leave NotOurs', 'nobody claims it', { claims: [], observed: { ...copy, ownership: 'foreign' } }],
   [
     'leave UnclaimedAdoptable',
     'nobody claims it',
-    { claims: [], standing: { ...copy, ownership: 'adoptable' } },
+    { claims: [], observed: { ...copy, ownership: 'adoptable' } },
   ],
   [
     'leave Terminating',
     'somebody deletes it already',
-    { claims: [], standing: { ...copy, terminating: true } },
+    { claims: [], observed: { ...copy, terminating: true } },
   ],
   ['gather release', 'nobody claims it, which proves nothing', { claims: [] }],
   [
@@ -243,7 +243,7 @@ test.each(rows)('%s: %s', (decided, _because, given) => {
   const facts: Facts = {
     target: claim.target,
     claims: [claim],
-    standing: copy,
+    observed: copy,
     versionsTrusted: true,
     ...given,
   };

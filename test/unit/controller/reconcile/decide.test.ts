@@ -9,13 +9,13 @@ import { facts, standings } from './facts-arbitrary.ts';
 const runs = { numRuns: 1_000 };
 const writes: ReadonlySet<Decision['action']> = new Set(['create', 'update', 'adopt', 'delete']);
 
-function ownershipOf({ standing }: Facts): CopyRecord['ownership'] | undefined {
-  return typeof standing === 'string' ? undefined : standing.ownership;
+function ownershipOf({ observed }: Facts): CopyRecord['ownership'] | undefined {
+  return typeof observed === 'string' ? undefined : observed.ownership;
 }
 
 /** The proof about the copy as it is, where there is one. */
-function releaseOf({ standing, release }: Facts): Release | undefined {
-  const isOfIt = typeof standing !== 'string' && standing.resourceVersion === release?.resourceVersion;
+function releaseOf({ observed, release }: Facts): Release | undefined {
+  const isOfIt = typeof observed !== 'string' && observed.resourceVersion === release?.resourceVersion;
   return isOfIt ? release?.release : undefined;
 }
 
@@ -23,15 +23,15 @@ function isReleased(given: Facts): boolean {
   return releaseOf(given)?.released === true;
 }
 
-function isTerminating({ standing }: Facts): boolean {
-  return typeof standing !== 'string' && standing.terminating;
+function isTerminating({ observed }: Facts): boolean {
+  return typeof observed !== 'string' && observed.terminating;
 }
 
 describe('whatever the facts, a decision', () => {
   it('changes nothing while it is unknown what stands there', () => {
     fc.assert(
       fc.property(facts, (given) => {
-        const decision = decide({ ...given, standing: 'unlisted' });
+        const decision = decide({ ...given, observed: 'unlisted' });
         expect(decision).toEqual({ action: 'wait', reason: 'TargetNotListed' });
       }),
       runs,
@@ -67,7 +67,7 @@ describe('whatever the facts, a decision', () => {
       fc.property(facts, (given) => {
         const decision = decide(given);
         if (decision.action === 'create') {
-          expect(given.standing).toBe('absent');
+          expect(given.observed).toBe('absent');
           expect(decision.claim.creation).toBe('allowed');
         }
       }),
@@ -82,7 +82,7 @@ describe('whatever the facts, a decision', () => {
         if (decision.action !== 'update' && decision.action !== 'adopt') {
           return;
         }
-        const { origin } = decision.standing;
+        const { origin } = decision.observed;
         const { namespace, name } = decision.claim.source;
         const same = origin?.namespace === namespace && origin.name === name;
         expect(same || isReleased(given)).toBe(true);
@@ -114,7 +114,7 @@ describe('whatever the facts, a decision', () => {
         if (decision.action !== 'update' || !given.versionsTrusted) {
           return;
         }
-        const { origin } = decision.standing;
+        const { origin } = decision.observed;
         const ahead =
           origin?.uid === decision.source.uid &&
           Number(origin.resourceVersion) > Number(decision.source.resourceVersion);
@@ -156,15 +156,15 @@ describe('whatever the facts, a decision', () => {
         if (decision.action !== 'gather') {
           return;
         }
-        const { standing, source } = given;
+        const { observed, source } = given;
         const missing = {
           source:
             source?.uid !== winnerOf(given)?.source.uid ||
             (decision.fact === 'source' && decision.fresh && source?.fresh !== true),
           release: releaseOf(given) === undefined,
-          standing:
-            typeof standing !== 'string' &&
-            (standing.terminating ? given.looked !== true : standing.stamp === undefined),
+          observed:
+            typeof observed !== 'string' &&
+            (observed.terminating ? given.looked !== true : observed.stamp === undefined),
         };
         expect(missing[decision.fact]).toBe(true);
       }),
@@ -175,12 +175,12 @@ describe('whatever the facts, a decision', () => {
 
 it('lets an object alone that nobody claims, unless it is ours', () => {
   fc.assert(
-    fc.property(standings, (standing) => {
-      fc.pre(standing !== 'unlisted' && (standing === 'absent' || standing.ownership !== 'ours'));
+    fc.property(standings, (observed) => {
+      fc.pre(observed !== 'unlisted' && (observed === 'absent' || observed.ownership !== 'ours'));
       const given: Facts = {
         target: { kind: 'ConfigMap', namespace: 'team', name: 'omni' },
         claims: [],
-        standing,
+        observed,
         versionsTrusted: true,
         release: {
           uid: 'uid-copy',

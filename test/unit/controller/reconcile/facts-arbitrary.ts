@@ -126,7 +126,7 @@ export const standings: fc.Arbitrary<Observed> = fc.oneof(
 export const facts: fc.Arbitrary<Facts> = fc.record({
   target: fc.constant(target),
   claims: fc.array(claimsArbitrary, { maxLength: 3 }),
-  standing: standings,
+  observed: standings,
   looked: fc.boolean(),
   versionsTrusted: fc.boolean(),
   source: fc.option(gatheredSources, { nil: undefined }),

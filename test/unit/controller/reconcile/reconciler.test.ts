@@ -124,7 +124,7 @@ beforeEach(() => {
   bench = new Bench();
 });
 
-const left: Outcome = { kind: 'left', reason: 'Level' };
+const left: Outcome = { kind: 'left', reason: 'InSync' };
 
 describe('a pass', () => {
   it('makes the copy, then leaves it without a request to anyone', async () => {

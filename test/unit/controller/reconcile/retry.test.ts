@@ -9,7 +9,7 @@ const half = (): number => 0.5;
 
 describe('when to look again', () => {
   it.each<Outcome>([
-    { kind: 'left', reason: 'Level' },
+    { kind: 'left', reason: 'InSync' },
     { kind: 'written', action: 'create', reason: 'Missing' },
     { kind: 'refused', reason: 'SpecialSecret' },
     { kind: 'refused', reason: 'AmbiguousCluster' },

@@ -98,7 +98,7 @@ export class TargetWorld {
 
   /** We delete at the version that stands there; the answer is on its way. */
   remove(namespace: string, name: string): void {
-    const known = this.#index.standing({ kind: 'ConfigMap', namespace, name });
+    const known = this.#index.observed({ kind: 'ConfigMap', namespace, name });
     const present = this.truth(namespace, name)?.metadata;
     // As with preconditions: what is there must be what is known.
     if (typeof known !== 'string' && present?.resourceVersion === known.resourceVersion) {
@@ -111,13 +111,13 @@ export class TargetWorld {
 
   /** Somebody else changes a value, strips our label, or puts an object of their own there. */
   meddle(namespace: string, name: string, how: 'edit' | 'strip' | 'foreign'): void {
-    const standing = this.truth(namespace, name);
+    const observed = this.truth(namespace, name);
     if (how === 'foreign') {
       this.drop(namespace, name);
       this.#store(namespace, name, foreignCopy(namespace, name));
-    } else if (standing !== undefined) {
-      const edited = { ...standing, data: { key: `edited at ${this.#version}` } };
-      this.#store(namespace, name, how === 'edit' ? edited : stripped(standing));
+    } else if (observed !== undefined) {
+      const edited = { ...observed, data: { key: `edited at ${this.#version}` } };
+      this.#store(namespace, name, how === 'edit' ? edited : stripped(observed));
     }
   }
 

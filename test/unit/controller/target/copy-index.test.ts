@@ -31,8 +31,8 @@ const steps = fc.oneof(
 );
 
 function versionIn(index: CopyIndex, namespace: string, name: string): number {
-  const standing = index.standing({ kind: 'ConfigMap', namespace, name });
-  return typeof standing === 'string' ? 0 : Number(standing.resourceVersion);
+  const observed = index.observed({ kind: 'ConfigMap', namespace, name });
+  return typeof observed === 'string' ? 0 : Number(observed.resourceVersion);
 }
 
 /** Delivers the next event, and checks that it takes away nothing that was known better. */
@@ -56,19 +56,19 @@ function deliver(world: TargetWorld, index: CopyIndex): void {
 function checkAgainst(world: TargetWorld, index: CopyIndex, afterList: boolean): void {
   for (const namespace of ['demo', 'team']) {
     for (const name of ['a', 'b']) {
-      const standing = index.standing({ kind: 'ConfigMap', namespace, name });
+      const observed = index.observed({ kind: 'ConfigMap', namespace, name });
       const truth = world.truth(namespace, name);
       const copy = truth === undefined ? undefined : index.project('ConfigMap', truth);
       if (copy !== undefined && truth !== undefined && world.isSelected(namespace, name)) {
         const { uid, resourceVersion, labelled } = copy.record;
-        expect(standing).toMatchObject({ uid, resourceVersion, labelled });
+        expect(observed).toMatchObject({ uid, resourceVersion, labelled });
         const stamp = contentStamp(stampKey, contentOfCopy(syncedKind('ConfigMap'), truth, {}));
-        expect([undefined, stamp]).toContain(typeof standing === 'string' ? '' : standing.stamp);
+        expect([undefined, stamp]).toContain(typeof observed === 'string' ? '' : observed.stamp);
       } else if (afterList) {
-        expect(standing).toBe('absent');
+        expect(observed).toBe('absent');
       } else {
         // An object without our label is seen by no watch: what a read told of it stands until the next list.
-        expect(typeof standing === 'string' ? standing : standing.labelled).toSatisfy(
+        expect(typeof observed === 'string' ? observed : observed.labelled).toSatisfy(
           (seen) => seen === 'absent' || seen === false,
         );
       }
@@ -153,19 +153,19 @@ describe('the copy index', () => {
 
   it('knows nothing before a list was finished, and then what stands in every namespace', () => {
     const index = new CopyIndex(reading);
-    expect(index.standing(target)).toBe('unlisted');
+    expect(index.observed(target)).toBe('unlisted');
     index.replace('ConfigMap', 'demo', [], '10');
-    expect(index.standing(target)).toBe('absent');
-    expect(index.standing({ ...target, namespace: 'team' })).toBe('unlisted');
-    expect(index.standing({ ...target, kind: 'Secret' })).toBe('unlisted');
+    expect(index.observed(target)).toBe('absent');
+    expect(index.observed({ ...target, namespace: 'team' })).toBe('unlisted');
+    expect(index.observed({ ...target, kind: 'Secret' })).toBe('unlisted');
     index.replace('ConfigMap', undefined, [], '11');
-    expect(index.standing({ ...target, namespace: 'team' })).toBe('absent');
+    expect(index.observed({ ...target, namespace: 'team' })).toBe('absent');
   });
 
   it('forgets what it knew of a scope that is no longer watched: unknown is not absent', () => {
     const index = listed(stored('9'));
     index.uncover('ConfigMap', undefined);
-    expect([index.standing(target), index.size]).toEqual(['unlisted', 0]);
+    expect([index.observed(target), index.size]).toEqual(['unlisted', 0]);
   });
 
   it('asks for no work at the echo of its own write, and for work at the next event', () => {
@@ -173,7 +173,7 @@ describe('the copy index', () => {
     index.learn(target, stored('11'));
     expect(index.observe('ConfigMap', { type: 'ADDED', object: stored('11') })).toBeUndefined();
     expect(index.observe('ConfigMap', { type: 'MODIFIED', object: stored('12') })).toEqual(target);
-    expect(index.standing(target)).toMatchObject({ resourceVersion: '12', stamp: undefined });
+    expect(index.observed(target)).toMatchObject({ resourceVersion: '12', stamp: undefined });
   });
 
   it('is not set back by an answer that an event has overtaken', async () => {
@@ -188,11 +188,11 @@ describe('the copy index', () => {
         return Promise.resolve(object);
       });
     await answered(stored('11'), 'MODIFIED', stored('12'));
-    expect(index.standing(target)).toMatchObject({ resourceVersion: '12' });
+    expect(index.observed(target)).toMatchObject({ resourceVersion: '12' });
     await answered(stored('12'), 'DELETED', stored('13'));
-    expect(index.standing(target)).toBe('absent');
+    expect(index.observed(target)).toBe('absent');
     await answered(undefined, 'ADDED', stored('15', '1', 'uid-next'));
-    expect(index.standing(target)).toMatchObject({ uid: 'uid-next' });
+    expect(index.observed(target)).toMatchObject({ uid: 'uid-next' });
   });
 
   it('takes the answer to a request that was sent after all events: a copy that finalizers hold is still there', async () => {
@@ -202,20 +202,20 @@ describe('the copy index', () => {
     index.observe('ConfigMap', { type: 'MODIFIED', object: held });
     index.forget(target, 'uid-copy');
     await index.during(target, () => Promise.resolve(held));
-    expect(index.standing(target)).toMatchObject({ terminating: true, resourceVersion: '12' });
+    expect(index.observed(target)).toMatchObject({ terminating: true, resourceVersion: '12' });
   });
 
   it('remembers which version of the source a copy was found equal to, until the copy changes', () => {
     const index = listed(stored('9'));
-    const known = index.standing(target);
+    const known = index.observed(target);
     if (typeof known === 'string') {
       throw new Error('the copy is not known');
     }
     index.noteInSync(target, known, '77');
-    expect(index.standing(target)).toMatchObject({ inSyncWith: '77' });
+    expect(index.observed(target)).toMatchObject({ inSyncWith: '77' });
     index.observe('ConfigMap', { type: 'MODIFIED', object: stored('12') });
     index.noteInSync(target, known, '78');
-    expect(index.standing(target)).toMatchObject({ inSyncWith: undefined });
+    expect(index.observed(target)).toMatchObject({ inSyncWith: undefined });
   });
 
   it('verifies listed copies in the background, and names those that are not what they were given', () => {
@@ -223,14 +223,14 @@ describe('the copy index', () => {
     const edited = { ...stored('9'), data: { key: 'edited' } };
     const items = [index.project('ConfigMap', stored('9'), true)].flatMap((item) => item ?? []);
     index.replace('ConfigMap', undefined, items, '10');
-    expect(index.standing(target)).toMatchObject({ unverified: true, stamp: undefined });
+    expect(index.observed(target)).toMatchObject({ unverified: true, stamp: undefined });
     expect(index.verify('ConfigMap', stored('8'))).toBeUndefined();
-    expect(index.standing(target)).toMatchObject({ unverified: true });
+    expect(index.observed(target)).toMatchObject({ unverified: true });
     expect(index.verify('ConfigMap', edited)).toEqual(target);
-    expect(index.standing(target)).toMatchObject({ unverified: false });
+    expect(index.observed(target)).toMatchObject({ unverified: false });
     expect(index.verify('ConfigMap', edited)).toBeUndefined();
     index.replace('ConfigMap', undefined, items, '11');
-    expect(index.standing(target)).not.toMatchObject({ stamp: undefined });
+    expect(index.observed(target)).not.toMatchObject({ stamp: undefined });
   });
 
   it('hands over what could not be verified in the background, to be read one by one', () => {
@@ -239,7 +239,7 @@ describe('the copy index', () => {
     index.replace('ConfigMap', undefined, items, '10');
     expect(index.unverified('Secret', undefined)).toEqual([]);
     expect(index.unverified('ConfigMap', 'demo')).toEqual([target]);
-    expect(index.standing(target)).toMatchObject({ unverified: false });
+    expect(index.observed(target)).toMatchObject({ unverified: false });
   });
 
   it('believes a list of an older version: its cluster may have been restored', () => {
@@ -247,9 +247,9 @@ describe('the copy index', () => {
     index.learn(target, stored('500'));
     const [older] = [index.project('ConfigMap', stored('7'))].flatMap((item) => item ?? []);
     expect(index.replace('ConfigMap', undefined, older === undefined ? [] : [older], '8')).toEqual([target]);
-    expect(index.standing(target)).toMatchObject({ resourceVersion: '7' });
+    expect(index.observed(target)).toMatchObject({ resourceVersion: '7' });
     index.learn(target, stored('9', '2'));
-    expect(index.standing(target)).toMatchObject({ resourceVersion: '9' });
+    expect(index.observed(target)).toMatchObject({ resourceVersion: '9' });
   });
 
   it('keeps answers that came while a list was under way and are newer than the list', async () => {
@@ -259,21 +259,21 @@ describe('the copy index', () => {
     let begun = index.answers;
     await index.during(target, () => Promise.resolve(stored('12', '2')));
     expect(index.replace('ConfigMap', undefined, items, '11', begun)).toEqual([]);
-    expect(index.standing(target)).toMatchObject({ resourceVersion: '12' });
+    expect(index.observed(target)).toMatchObject({ resourceVersion: '12' });
     begun = index.answers;
     await index.during(target, () => Promise.resolve(stored('14', '1', 'uid-next')));
     expect(index.replace('ConfigMap', undefined, [], '13', begun)).toEqual([]);
-    expect(index.standing(target)).toMatchObject({ resourceVersion: '14' });
+    expect(index.observed(target)).toMatchObject({ resourceVersion: '14' });
     // What was answered before the list began is older than the list, unless the cluster was restored.
     expect(index.replace('ConfigMap', undefined, [], '13', index.answers)).toEqual([target]);
-    expect(index.standing(target)).toBe('absent');
+    expect(index.observed(target)).toBe('absent');
   });
 
   it('names what changed between two lists, and keeps what it read of the rest', () => {
     const index = listed(stored('9'));
     const again = index.project('ConfigMap', stored('9'));
     expect(index.replace('ConfigMap', undefined, again === undefined ? [] : [again], '20')).toEqual([]);
-    expect(index.standing(target)).not.toMatchObject({ stamp: undefined });
+    expect(index.observed(target)).not.toMatchObject({ stamp: undefined });
     expect(index.replace('ConfigMap', undefined, [], '21')).toEqual([target]);
   });
 
@@ -282,6 +282,6 @@ describe('the copy index', () => {
     const { metadata } = stored('11');
     const foreign = { ...stored('11'), metadata: { ...metadata, annotations: {} } };
     expect(index.learn(target, foreign).ownership).toBe('foreign');
-    expect([index.standing(target), index.size]).toEqual(['absent', 0]);
+    expect([index.observed(target), index.size]).toEqual(['absent', 0]);
   });
 });

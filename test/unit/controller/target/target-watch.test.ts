@@ -85,7 +85,7 @@ describe('the watch of a target cluster', () => {
     watch.adjust([link('wide', 'down', unreachable), role]);
     await clock.advance(1_000);
     expect(covered('one', 'orphaned', 'any')).toEqual(['one', 'orphaned']);
-    expect(index.standing({ kind: 'ConfigMap', namespace: 'orphaned', name: 'omni' })).toBeTypeOf('object');
+    expect(index.observed({ kind: 'ConfigMap', namespace: 'orphaned', name: 'omni' })).toBeTypeOf('object');
   });
 
   it('watches each namespace through the context that has a Role there, where none is bound to a namespace', async () => {
