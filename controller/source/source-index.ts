@@ -73,9 +73,10 @@ export class SourceIndex {
     );
   }
 
-  /** From now on only contents count, versions do not. */
+  /** From now on only contents count, versions do not, nor what was seen before: it happened in a history that is gone. */
   distrustVersions(): void {
     this.#wentBack = true;
+    this.#witnessed.clear();
   }
 
   /** The source cluster has reached this version, as a read showed, which can overtake the list that is under way. */

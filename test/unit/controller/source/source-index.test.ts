@@ -133,6 +133,14 @@ describe('what was done before our eyes', () => {
     ]);
   });
 
+  it('counts no more when the source cluster went back: it happened in a history that is gone', () => {
+    const told = new Told();
+    told.list(5, object('a', 3, 'c1'));
+    told.index.observe('ConfigMap', { type: 'MODIFIED', object: object('a', 6, 'c2') });
+    told.index.distrustVersions();
+    expect(told.index.wasWitnessed(key)).toBe(false);
+  });
+
   it('still counts after a list that knows of it', () => {
     const told = new Told();
     told.list(5, object('a', 3, 'c1'), object('b', 3, 'c1'));
