@@ -18,9 +18,9 @@ export interface PlantedFault {
   readonly script: readonly Step[];
 }
 
-/** Half of the requests to a cluster fail. */
-function failing(cluster: number, ms: number): Step {
-  const fault = { kind: 'answer', status: 500, every: 2 } as const;
+/** Half of the requests to a cluster are refused. */
+function failing(cluster: number, status: 429 | 500, ms: number): Step {
+  const fault = { kind: 'answer', status, every: 2 } as const;
   return { operation: { op: 'fault', cluster, fault, ms }, pauseMs: 0 };
 }
 
@@ -89,8 +89,14 @@ export const plantedFaults: readonly PlantedFault[] = [
     script: [
       ...sources,
       { operation: { op: 'quiet' }, pauseMs: 0 },
-      failing(0, 15_000),
-      { operation: { op: 'compact', cluster: 0, restart: true }, pauseMs: 15_000 },
+      failing(0, 500, 40_000),
+      ...Array.from(
+        { length: 4 },
+        (): Step => ({
+          operation: { op: 'compact', cluster: 0, restart: true },
+          pauseMs: 6_000,
+        }),
+      ),
       { operation: { op: 'quiet' }, pauseMs: 0 },
     ],
   },
@@ -117,7 +123,8 @@ export const plantedFaults: readonly PlantedFault[] = [
     // Writes fail, and nothing happens afterwards that would have the objects looked at again.
     script: [
       { operation: { op: 'quiet' }, pauseMs: 0 },
-      failing(1, 4_000),
+      // A server that is busy is no outage, after whose end everything is looked at again.
+      failing(1, 429, 4_000),
       ...sources,
       { operation: { op: 'quiet' }, pauseMs: 0 },
     ],
