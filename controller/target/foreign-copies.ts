@@ -41,8 +41,10 @@ export class ForeignCopies {
 
   /** Takes what a finished list showed (namespace undefined: of all namespaces), by uid. */
   listed(kind: SyncedKindName, namespace: string | undefined, counts: ReadonlyMap<string, number>): void {
+    // All namespaces, or single ones, are in use: one must not be counted beside the other.
+    const all = `${kind}/`;
     for (const key of this.#lists.keys()) {
-      if (namespace === undefined && key.startsWith(`${kind}/`)) {
+      if (namespace === undefined ? key.startsWith(all) : key === all) {
         this.#lists.delete(key);
       }
     }
