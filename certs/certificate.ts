@@ -61,6 +61,8 @@ export function keyFits(certificate: Certificate, keyPem: string): boolean {
 function parseOne(pem: string): Certificate | undefined {
   try {
     const x509 = new X509Certificate(pem);
+    // Decoded when it is asked for, and throws where it is damaged: here, so that nobody else meets that.
+    void x509.publicKey;
     return {
       pem: x509.toString(),
       fingerprint: x509.fingerprint256,

@@ -36,7 +36,10 @@ export function keyProblem(pem: string, certificatePem: string | undefined): str
 
 function parseCertificate(pem: string): X509Certificate | undefined {
   try {
-    return new X509Certificate(pem);
+    const certificate = new X509Certificate(pem);
+    // Decoded when it is asked for, and throws where it is damaged.
+    void certificate.publicKey;
+    return certificate;
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import { formatCas, parseCas, type SharedCas } from '../../../certs/ca-document.
 import { keyFits, parseCertificate } from '../../../certs/certificate.ts';
 import { type Ca, issueServingCertificate, makeCa } from '../../../certs/issue.ts';
 import { defaultRotationPolicy as policy } from '../../../certs/rotation-policy.ts';
+import { withDamagedKey } from './damaged-key.ts';
 import { quickKeys } from './quick-keys.ts';
 
 const material = quickKeys();
@@ -49,6 +50,13 @@ describe('the Secret', () => {
   it('is not usable when certificate and key are of two CAs', () => {
     const text = formatCas({ ...whole, signing: { ...whole.signing, keyPem: other.keyPem } });
     expect(parseCas(text)).toMatchObject({ kind: 'unusable' });
+  });
+
+  it('is not usable when the public key in a certificate is damaged', () => {
+    const { certPem, keyPem } = whole.signing;
+    const signing = { keyPem, certPem: withDamagedKey(certPem) };
+    expect(parseCertificate(signing.certPem)).toBeUndefined();
+    expect(parseCas(formatCas({ ...whole, signing }))).toMatchObject({ kind: 'unusable' });
   });
 
   it('is not usable when what should sign is no CA', async () => {
