@@ -60,7 +60,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     changes: [
       {
         file: 'controller/reconcile/target-writer.js',
-        from: 'preconditions: { uid: standing.uid, resourceVersion: standing.resourceVersion },',
+        from: 'preconditions: { uid: observed.uid, resourceVersion: observed.resourceVersion },',
         to: '',
       },
     ],
@@ -70,7 +70,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'take a failed list, and a failed read, for empty',
     changes: [
       {
-        file: 'shared/kube/reflector-list.js',
+        file: 'shared/kube/reflector/list.js',
         from: 'const page = await options.client.list(options.resource, {',
         to: `const page = await (async (resource, asked) => {
             try { return await options.client.list(resource, asked); } catch {
@@ -116,7 +116,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     changes: [
       {
         file: 'controller/reconcile/retry.js',
-        from: "return retryOfFailure(outcome.error, failures, random, role === 'scout' ? scouting : standing);",
+        from: "return retryOfFailure(outcome.error, failures, random, role === 'scout' ? scouting : observed);",
         to: 'return undefined;',
       },
     ],

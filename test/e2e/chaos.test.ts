@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { generateScript } from '../chaos/generate.ts';
 import { Journal } from '../chaos/journal.ts';
 import { faultGroups } from '../chaos/operation.ts';
+import { plant, plantedFaults } from '../chaos/planted.ts';
 import { run } from '../chaos/run.ts';
 
 /** One seed of `npm run chaos`, always the same: about two minutes. */
@@ -28,3 +29,9 @@ test(
   },
   timeoutMs,
 );
+
+test.each(plantedFaults)('the fault "$name" can still be planted', async (fault) => {
+  const folder = await mkdtemp(join(tmpdir(), 'context-syncer-planted-'));
+  await expect(plant(fault, folder)).resolves.toContain(folder);
+  await rm(folder, { recursive: true });
+});
