@@ -18,6 +18,7 @@ import { type ControllerSettings, catalogSettings } from './settings/settings.ts
 import { shardOf } from './shards.ts';
 import { confirmSource, IdentityCheck } from './source/identity-check.ts';
 import type { KnownSource } from './source/known-source.ts';
+import { notePresentVersion } from './source/present-version.ts';
 import { type Confirm, provenWrites } from './source/proven-writes.ts';
 import { type SourceIdentity, sourceNamespaceUid } from './source/source-identity.ts';
 import { loadStampKey } from './source/stamp-key.ts';
@@ -190,13 +191,15 @@ export class Term {
   /** Serves the clusters of a shard from now on, once it is read what other processes kept of them. */
   async take(shard: number, signal: AbortSignal): Promise<void> {
     const { client, settings, environment } = this.#options;
+    const reading = { ...environment, client, signal: AbortSignal.any([signal, this.#signal]) };
     await loadState(this.#kept, {
-      ...environment,
-      client,
+      ...reading,
       namespace: settings.namespace,
       served: (cluster) => this.#serves(cluster),
-      signal: AbortSignal.any([signal, this.#signal]),
     });
+    if (settings.shards > 1) {
+      await notePresentVersion(this.engine.sources, reading);
+    }
     if (!signal.aborted) {
       this.#shards.add(shard);
       await this.#shardsChanged();
