@@ -168,7 +168,8 @@ export class Reporter implements LaneObserver {
     if (before?.reason === problem?.reason && before?.message === problem?.message) {
       return;
     }
-    if (claim !== undefined && !this.#options.isClaimed(claim)) {
+    if (claim !== undefined && !(this.#options.isClaimed(claim) && this.#options.serves(claim.cluster))) {
+      // A pass that began before its list changed, or before another process took the cluster over.
       return;
     }
     const fields = { kind: source.kind, namespace: source.namespace, name: source.name };

@@ -167,6 +167,14 @@ describe('one of several replicas', () => {
     resolved('c1,nowhere', c1);
     expect([reasons(), reporter.counts().size]).toEqual([before, 0]);
   });
+
+  it('takes nothing from a pass that ends after its cluster went to another replica', () => {
+    served = () => false;
+    tellsOfLists = false;
+    resolved('c1,c2', c1, c2);
+    pass(noNamespace);
+    expect([told, reporter.counts().size]).toEqual([[], 0]);
+  });
 });
 
 describe('the reporter', () => {
