@@ -192,11 +192,19 @@ class Competition {
     }
     const { take, takeAtMost, ask } = fairShareStep(seen, identity);
     let taken = 0;
+    let refusal: ApiError | undefined;
     for (const index of take) {
-      if (taken < takeAtMost && (await begin(index))) {
-        taken += 1;
+      try {
+        if (taken < takeAtMost && (await begin(index))) {
+          taken += 1;
+        }
+      } catch (error) {
+        // One Lease that may not be written keeps no other one from being taken.
+        if (!isApiError(error, 'Forbidden', 'Invalid')) throw error;
+        refusal ??= error;
       }
     }
+    if (refusal !== undefined) throw refusal;
     for (const index of ask) {
       await this.#elections[index]?.ask(until);
     }

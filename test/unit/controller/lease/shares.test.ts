@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runWithLeases } from '../../../../controller/lease/lease.ts';
 import type { Lease } from '../../../../controller/lease/record.ts';
-import { TransportError } from '../../../../shared/kube/errors.ts';
+import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
 import { leases } from '../../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../../shared/logger.ts';
 import { FakeApi, type FakeFault } from '../../fakes/fake-api.ts';
@@ -152,6 +152,20 @@ describe('replicas', () => {
     first.stop();
     await world.clock.advance(5_000);
     expect(world.sizes().toSorted((a, b) => a - b)).toEqual([0, 1, 2]);
+  });
+
+  it('share out the other Leases when one of them can be written by nobody', async () => {
+    const [first, second] = [world.start(4), world.start(4)];
+    await world.clock.advance(10_000);
+    expect(world.sizes()).toEqual([2, 2]);
+    for (const { api } of [first, second]) {
+      api.fault = ({ verb, name }) =>
+        verb === 'update' && name === 'controller-1' ? { before: new ApiError(403, 'Forbidden') } : undefined;
+    }
+    await world.clock.advance(60_000);
+    second.cutOff();
+    await world.clock.advance(60_000);
+    expect([...first.held].toSorted((a, b) => a - b)).toEqual([0, 2, 3]);
   });
 
   it('beyond the number of shards stand by, and ask for nothing', async () => {
