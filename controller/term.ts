@@ -23,6 +23,11 @@ import { type Confirm, provenWrites } from './source/proven-writes.ts';
 import { type SourceIdentity, sourceNamespaceUid } from './source/source-identity.ts';
 import { loadStampKey } from './source/stamp-key.ts';
 
+/** Milliseconds for which a shard is kept back until trips of its clusters are written. */
+const writeMs = 5_000;
+/** Milliseconds between two looks whether they are. */
+const writeLookMs = 50;
+
 export interface TermOptions {
   readonly settings: ControllerSettings;
   readonly environment: ProcessEnvironment;
@@ -138,7 +143,8 @@ export class Term {
       serves: (cluster) => this.#serves(cluster),
       syncNotice: {
         see: (kind, object) => {
-          if (this.#shards.has(0)) {
+          // The only shard is this term's, also while its state is being read.
+          if (settings.shards === 1 || this.#shards.has(0)) {
             syncNotice.see(kind, object);
           }
         },
@@ -206,10 +212,16 @@ export class Term {
     }
   }
 
-  /** Serves the clusters of a shard no longer; resolves when all passes about them have ended. */
+  /** Serves the clusters of a shard no longer; resolves when all passes about them have ended and their trips are written. */
   async leave(shard: number): Promise<void> {
+    const { clock } = this.#options.environment;
     this.#shards.delete(shard);
     await this.#shardsChanged();
+    // Whoever serves the shard next reads the trips when it takes it.
+    const deadline = clock.monotonic() + writeMs;
+    while (!this.#catalog.isStateWritten && clock.monotonic() < deadline && !this.#signal.aborted) {
+      await clock.sleep(writeLookMs, this.#signal);
+    }
   }
 
   async #shardsChanged(): Promise<void> {
