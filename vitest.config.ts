@@ -13,6 +13,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           isolate: false,
+          // Generated tests and models take seconds of CPU time: on a busy machine more than the five that are the default.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },
