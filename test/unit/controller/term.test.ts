@@ -120,15 +120,13 @@ describe('a term', () => {
     await term.take(0, new AbortController().signal);
     await clock.advance(5_000);
     term.engine.sourceRestored();
-    let left = false;
-    const leaving = term.leave(0).then(() => {
-      left = true;
-    });
-    for (let waited = 0; waited < 10_000 && !left; waited += 10) {
-      await clock.advance(10);
-    }
-    await leaving;
-    const text = api.peek<PayloadObject>(configMaps, 'own', catalogConfigMapName)?.data?.[stateKey];
+    const leave = async (): Promise<string | undefined> => {
+      await term.leave(0);
+      return api.peek<PayloadObject>(configMaps, 'own', catalogConfigMapName)?.data?.[stateKey];
+    };
+    const leaving = leave();
+    await clock.advance(10_000);
+    const text = await leaving;
     const next = new KeptState(() => undefined);
     next.take(text ?? '{}', () => false);
     expect(next.trips.map(({ reason }) => reason)).toEqual(['SourceRestored']);
