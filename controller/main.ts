@@ -19,14 +19,12 @@ import { leaseNames } from './shards.ts';
 import { SharedTerm } from './shared-term.ts';
 import { confirmSource, IdentityCheck, OtherClusterError } from './source/identity-check.ts';
 import { KnownSource } from './source/known-source.ts';
+import { MarkReader } from './source/mark-reader.ts';
 import { markingClient, readMark } from './source/marking-client.ts';
 import { provenWrites } from './source/proven-writes.ts';
 import { identifySource, kubeSystemUid, type SourceIdentity } from './source/source-identity.ts';
 import { followWhileStandingBy } from './source/standby.ts';
 import { Term } from './term.ts';
-
-/** Milliseconds between two looks at the mark of the source: a server that is restored is away for longer. */
-const markEveryMs = 1_000;
 
 /**
  * Runs the controller until the signal aborts. Throws StartupError for input that nobody can work with: a kubeconfig
@@ -74,8 +72,7 @@ class Controller {
   readonly #openSource: (options?: SourceOptions) => KubeClient;
   /** Opens a connection for each request, see IdentityCheck. */
   readonly #identityClient: KubeClient;
-  /** When the mark was read last, in monotonic milliseconds. */
-  #markReadAt = Number.NEGATIVE_INFINITY;
+  readonly #mark: MarkReader;
   readonly #source: KnownSource;
   readonly #metrics: ControllerMetrics;
   /** By shard. That of shard 0 is the mark of the source, too. */
@@ -110,6 +107,11 @@ class Controller {
       readUid: () => this.#readSourceUid(undefined),
     });
     this.#leaseNames = leaseNames(settings.shards);
+    const [name] = this.#leaseNames;
+    const lease = { resource: leases, namespace: settings.namespace, name };
+    this.#mark = new MarkReader(environment.clock, () =>
+      readMark(markingClient(this.#identityClient, this.#source, name), lease),
+    );
     this.#metrics = new ControllerMetrics(
       {
         lanes: () => this.#terms?.current?.engine.lanes.values() ?? [],
@@ -179,7 +181,6 @@ class Controller {
 
   /** The uid of kube-system over a connection of its own, see IdentityCheck; a restore is noticed on this occasion. */
   async #readSourceUid(signal: AbortSignal | undefined): Promise<string> {
-    const { clock } = this.#environment;
     let flowSchema: string | undefined;
     const uid = await kubeSystemUid(this.#identityClient, {
       signal,
@@ -190,12 +191,8 @@ class Controller {
     if (uid === this.#source.uid) {
       this.#source.noteFlowSchema(flowSchema);
     }
-    const isDue = clock.monotonic() - this.#markReadAt >= markEveryMs;
-    if (this.#settings.leaderElect && this.#source.uid === uid && isDue) {
-      this.#markReadAt = clock.monotonic();
-      const [name] = this.#leaseNames;
-      const lease = { resource: leases, namespace: this.#settings.namespace, name };
-      await readMark(markingClient(this.#identityClient, this.#source, name), lease, signal);
+    if (this.#settings.leaderElect && this.#source.uid === uid) {
+      await this.#mark.read();
     }
     return uid;
   }

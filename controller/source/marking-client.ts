@@ -43,10 +43,9 @@ export function markingClient(
 export async function readMark(
   client: ReturnType<typeof markingClient>,
   { resource, namespace, name }: { resource: Resource; namespace: string; name: string },
-  signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    await client.get(resource, namespace, name, { signal, timeoutMs: checkTimeoutMs });
+    await client.get(resource, namespace, name, { timeoutMs: checkTimeoutMs });
   } catch (error) {
     if (!isApiError(error, 'NotFound', 'NamespaceNotFound')) {
       throw error;

@@ -8,8 +8,9 @@ import { virtualUid } from '../sandbox/network/virtual-cluster.ts';
 
 const clusters = 12;
 const shards = 6;
-/** Enough that work on 2,000 sources is still under way when all replicas have their shares. */
-const roundTripMs = 150;
+/** So slow that only a small part of the work on 2,000 sources is done when all replicas have their shares. */
+const slow = { roundTripMs: 1_500 };
+const quick = { roundTripMs: 0 };
 /** Until a Lease whose holder went without a word is taken over, and the rest of the work is done. */
 const patienceMs = 60_000;
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await Promise.all(replicas.splice(0).map((replica) => replica.kill()));
-  await world.proxy.set(world.clusterNames, { roundTripMs: 0 });
+  await world.proxy.set(world.clusterNames, quick);
   await world.deleteSources(world.jobs(2_000, 2));
   await world.wipeCopies();
   await deleteOwnObjects();
@@ -36,11 +37,12 @@ test('of three replicas one is killed amid the first copies of 2,000 sources, an
   const jobs = world.jobs(2_000, 2);
   await world.createSources(jobs);
   world.expectInSync(jobs);
-  await world.proxy.set(world.clusterNames, { roundTripMs });
+  await world.proxy.set(world.clusterNames, slow);
   const [killed] = [await launch(), await launch(), await launch()];
   await shareOut([2, 2, 2]);
   expect(world.copies.times.length).toBeLessThan(3_000);
   await killed.kill();
+  await world.proxy.set(world.clusterNames, quick);
   await launch();
 
   await world.copies.reached(performance.now() + patienceMs, 'copies after a replica was killed');
@@ -53,11 +55,12 @@ test('of three replicas one is suspended amid the first copies of 2,000 sources:
   const [changed, deleted] = [jobs.slice(0, 500), jobs.slice(1_500)];
   await world.createSources(jobs);
   world.expectInSync(jobs);
-  await world.proxy.set(world.clusterNames, { roundTripMs });
+  await world.proxy.set(world.clusterNames, slow);
   const [suspended, ...others] = [await launch(), await launch(), await launch()];
   await shareOut([2, 2, 2]);
   expect(world.copies.times.length).toBeLessThan(3_000);
   process.kill(suspended.pid, 'SIGSTOP');
+  await world.proxy.set(world.clusterNames, quick);
   // What it knows is wrong from now on.
   await world.updateSources(changed);
   for (const job of deleted) {
