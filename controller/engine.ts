@@ -13,7 +13,7 @@ import { ContextRegistry } from './contexts/context-registry.ts';
 import type { ClusterEvidence } from './contexts/evidence.ts';
 import type { SourceCluster } from './copy/origin.ts';
 import { OriginPool } from './copy/origin-pool.ts';
-import { parseTargetKey, type TargetKey } from './copy/target-ref.ts';
+import type { TargetKey } from './copy/target-ref.ts';
 import type { DeletionGuards } from './guard/deletion-guards.ts';
 import type { KeptState } from './kept/kept-state.ts';
 import { Lane } from './lane/lane.ts';
@@ -269,6 +269,7 @@ export class Engine {
 
   #close(lane: Lane): void {
     lane.close();
+    this.#options.guards.close(lane.cluster);
     this.#options.clock.schedule(drainMs, () => {
       this.#running.get(lane)?.abandon.abort();
     });
@@ -324,7 +325,7 @@ export class Engine {
       reading: { keys, stampKey, cluster: source.cluster, origins: this.#origins },
       scheduler: this.#scheduler,
       verification: this.#verification,
-      guard: guards.of(cluster),
+      guard: guards.open(cluster),
       namespaces: kept.namespacesIn(cluster),
       claims: this.#claims,
       sources: this.#reader,
@@ -362,7 +363,7 @@ export class Engine {
   /** Deletes what an operator released. */
   releaseDeletions(released: ReadonlyMap<string, readonly TargetKey[]>): void {
     for (const [cluster, targets] of released) {
-      this.lanes.get(cluster)?.enqueue(targets.map(parseTargetKey));
+      this.lanes.get(cluster)?.releaseDeletions(targets);
     }
   }
 

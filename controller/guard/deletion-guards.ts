@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { TargetKey } from '../copy/target-ref.ts';
+import { Allowance } from './allowance.ts';
 import { DeletionGuard } from './deletion-guard.ts';
 import type { Trip, TripReason, TripStore } from './trip.ts';
 
@@ -18,11 +19,15 @@ export interface DeletionGuardsOptions {
 }
 
 /**
- * The mass-deletion guards of all target clusters, by identity: they outlive changed credentials, and trips outlive the
- * process. One guard for each cluster that had a lane in this term of leadership.
+ * The mass-deletion guards of all target clusters, by identity. The allowance of a cluster outlives its lanes, so that one that
+ * comes and goes does not renew it, and trips outlive the process. What is held back is a lane's: the next lane of the
+ * cluster, here or elsewhere, finds for itself what is to be deleted.
  */
 export class DeletionGuards {
   readonly #options: DeletionGuardsOptions;
+  /** One for each cluster that had a lane in this term of leadership. */
+  readonly #allowances = new Map<string, Allowance>();
+  /** Those of the lanes that are open. */
   readonly #guards = new Map<string, DeletionGuard>();
   /** Names of the trips that the log has; as many as are kept. */
   #logged: ReadonlySet<string> = new Set();
@@ -43,19 +48,23 @@ export class DeletionGuards {
     this.#logged = new Set(trips.map(({ name }) => name));
   }
 
-  /** The guard of a cluster. */
-  of(cluster: string): DeletionGuard {
-    const known = this.#guards.get(cluster);
-    if (known !== undefined) {
-      return known;
-    }
+  /** A guard for a lane of a cluster that opens, while passes of the one before may still be under way. */
+  open(cluster: string): DeletionGuard {
+    const { clock } = this.#options;
+    const allowance = this.#allowances.get(cluster) ?? new Allowance(() => clock.monotonic());
+    this.#allowances.set(cluster, allowance);
     const guard = new DeletionGuard({
-      monotonic: () => this.#options.clock.monotonic(),
+      allowance,
       trip: (sealed) => this.#tripOf(cluster, sealed),
       stop: (reason) => this.stop(cluster, reason),
     });
     this.#guards.set(cluster, guard);
     return guard;
+  }
+
+  /** The lane of a cluster closes: what it held back is not released here any more. */
+  close(cluster: string): void {
+    this.#guards.delete(cluster);
   }
 
   /** Stops deletion in a cluster (undefined: in all of them), unless it is stopped already. */
@@ -77,8 +86,8 @@ export class DeletionGuards {
   }
 
   /**
-   * Releases the trips of these names; other names mean nothing. Yields what was held back and may be deleted now, by
-   * cluster. A cluster that another trip stops as well stays stopped.
+   * Releases the trips of these names; other names mean nothing. A new round is due where nothing stops deletion any more.
+   * Yields what was held back there and may be deleted now, by cluster.
    */
   release(names: readonly string[]): ReadonlyMap<string, readonly TargetKey[]> {
     const { kept, logger } = this.#options;
@@ -87,11 +96,15 @@ export class DeletionGuards {
       kept.removeTrip(name);
       logger.info('mass deletion released', { trip: name, cluster: trip.cluster, reason: trip.reason });
     }
-    const freed = [...this.#guards].filter(
-      ([cluster]) =>
-        this.#tripOf(cluster, true) === undefined &&
-        trips.some((trip) => trip.cluster === undefined || trip.cluster === cluster),
-    );
+    const isFreed = (cluster: string): boolean =>
+      this.#tripOf(cluster, true) === undefined &&
+      trips.some((trip) => trip.cluster === undefined || trip.cluster === cluster);
+    for (const [cluster, allowance] of this.#allowances) {
+      if (isFreed(cluster)) {
+        allowance.end();
+      }
+    }
+    const freed = [...this.#guards].filter(([cluster]) => isFreed(cluster));
     return new Map(freed.map(([cluster, guard]) => [cluster, guard.release()]));
   }
 

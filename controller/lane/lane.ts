@@ -3,7 +3,7 @@ import type { Logger } from '../../shared/logger.ts';
 import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
 import type { ContextLink, LinkState } from '../contexts/context-link.ts';
 import type { CopyReading } from '../copy/copy-record.ts';
-import { type TargetKey, type TargetRef, targetKey } from '../copy/target-ref.ts';
+import { parseTargetKey, type TargetKey, type TargetRef, targetKey } from '../copy/target-ref.ts';
 import type { DeletionGuard } from '../guard/deletion-guard.ts';
 import { Contention } from '../reconcile/contention.ts';
 import type { Pass } from '../reconcile/outcome.ts';
@@ -187,6 +187,12 @@ export class Lane {
       this.#unsynced.clear();
       return this.#everything(due);
     });
+  }
+
+  /** Deletes what an operator released; a new allowance is there at once, for the copies that remain. */
+  releaseDeletions(released: readonly TargetKey[]): void {
+    this.guard.begin(this.index.sealed - released.length);
+    this.enqueue(released.map(parseTargetKey));
   }
 
   /** Looks at the copies that waited for a context to say which cluster it is. */

@@ -1,4 +1,6 @@
 import { Engine } from '../../../controller/engine.ts';
+import type { DeletionGuards } from '../../../controller/guard/deletion-guards.ts';
+import type { Trip } from '../../../controller/guard/trip.ts';
 import { KeptState } from '../../../controller/kept/kept-state.ts';
 import { ControllerMetrics } from '../../../controller/observe/controller-metrics.ts';
 import { Reporter } from '../../../controller/observe/reporter.ts';
@@ -32,6 +34,7 @@ export class EngineWorld implements AsyncDisposable {
   serves: (cluster: string) => boolean = () => true;
   tellsOfLists = true;
   readonly #targets = new Map<string, FakeApi>();
+  #guards: DeletionGuards | undefined;
   /** It outlives a restart, as the catalog ConfigMap does. */
   readonly #kept = new KeptState(() => undefined);
   #stop = new AbortController();
@@ -75,6 +78,20 @@ export class EngineWorld implements AsyncDisposable {
     return this.#engine;
   }
 
+  get trips(): readonly Trip[] {
+    return this.#kept.trips;
+  }
+
+  /** Stops deletion everywhere, also in the next life; yields the name of the trip. */
+  trip(): string {
+    return someGuards(this.clock, this.#kept).stop(undefined, 'SourceRestored').name;
+  }
+
+  /** Releases a trip. */
+  release(trip: string): void {
+    this.engine.releaseDeletions(this.#guards?.release([trip]) ?? new Map<string, never>());
+  }
+
   /** The target cluster of a context, made at first mention; it has the namespace `demo`. */
   target(context: string): FakeApi {
     const known = this.#targets.get(context);
@@ -99,6 +116,7 @@ export class EngineWorld implements AsyncDisposable {
       kubeSystemUid: this.source.peek(namespaces, undefined, 'kube-system')?.metadata.uid,
     };
     const kept = this.#kept;
+    this.#guards = someGuards(this.clock, kept);
     this.#engine = new Engine({
       source: {
         client: this.source,
@@ -109,7 +127,7 @@ export class EngineWorld implements AsyncDisposable {
         known: new KnownSource(this.source.server, silentLogger),
       },
       syncNotice: { see: () => undefined },
-      guards: someGuards(this.clock, kept),
+      guards: this.#guards,
       kept,
       serves: (cluster) => this.serves(cluster),
       keys,

@@ -569,6 +569,70 @@ it('an invalid list elsewhere is not resolved again, and a relabelled source is 
   expect(count(world.source.calls, 'get')).toBe(reads);
 });
 
+describe('the mass-deletion guard', () => {
+  /** A cluster with copies of these sources, which went while nobody looked, and a trip that holds their deletion back. */
+  async function held(world: EngineWorld, names: readonly string[]): Promise<string> {
+    world.target('c1');
+    for (const name of names) {
+      world.annotate(name, 'c1', '1');
+    }
+    await world.start('c1');
+    await world.stop();
+    for (const name of names) {
+      world.source.drop(configMaps, 'demo', name);
+    }
+    const trip = world.trip();
+    await world.start('c1');
+    return trip;
+  }
+  const heldIn = (world: EngineWorld): number[] =>
+    Array.from(world.engine.lanes.values(), ({ guard }) => guard.held);
+
+  it('holds back nothing any more for a cluster that went to another replica, nor lets it go when it comes back', async () => {
+    await using world = new EngineWorld();
+    const trip = await held(world, ['a', 'b']);
+    expect(heldIn(world)).toEqual([2]);
+    world.serves = () => false;
+    await world.engine.shardsChanged();
+    world.target('c1').drop(configMaps, 'demo', 'a');
+    world.release(trip);
+    world.trip();
+    world.serves = () => true;
+    await world.engine.shardsChanged();
+    await world.clock.advance(10_000);
+    expect([world.copy('c1', 'b'), ...heldIn(world)]).toEqual(['1', 1]);
+  });
+
+  it('has a new allowance as soon as a trip is released', async () => {
+    await using world = new EngineWorld();
+    const names = (prefix: string, count: number): string[] =>
+      Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+    world.target('c1');
+    for (const name of [...names('a', 501), ...names('b', 20)]) {
+      world.annotate(name, 'c1', '1');
+    }
+    await world.start('c1');
+    await world.clock.advance(10_000);
+    await world.stop();
+    for (const name of names('a', 501)) {
+      world.source.drop(configMaps, 'demo', name);
+    }
+    await world.start('c1');
+    await world.clock.advance(10_000);
+    expect(heldIn(world)).toEqual([1]);
+    const [trip] = world.trips;
+    world.release(trip?.name ?? '');
+    await world.clock.advance(1_000);
+    expect(world.trips).toEqual([]);
+    // A deletion that no watch shows.
+    world.source.endWatches();
+    world.source.drop(configMaps, 'demo', 'b0');
+    world.source.compact();
+    await world.clock.advance(20_000);
+    expect([world.copy('c1', 'b0'), world.trips, ...heldIn(world)]).toEqual([undefined, [], 0]);
+  });
+});
+
 describe('one of several replicas', () => {
   it('works on the clusters that it serves, and sends the others nothing but probes', async () => {
     await using world = new EngineWorld();

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 function aGuard(): DeletionGuard {
-  return someGuards(clock).of('cluster-1');
+  return someGuards(clock).open('cluster-1');
 }
 
 /** How many further objects may be deleted before the first is held back. */
@@ -102,7 +102,7 @@ describe('the mass-deletion guard of a cluster', () => {
 describe('a trip', () => {
   it('is released by its own name only, and then what it held back may go and nothing more than usual', () => {
     const guards = someGuards(clock);
-    const [first, second] = [guards.of('cluster-1'), guards.of('cluster-2')];
+    const [first, second] = [guards.open('cluster-1'), guards.open('cluster-2')];
     allowedOf(first, 'a');
     allowedOf(second, 'b');
     first.obstacle('ConfigMap/demo/held', true);
@@ -120,7 +120,7 @@ describe('a trip', () => {
 
   it('about copies without a seal does not outweigh the release of another one', () => {
     const guards = someGuards(clock);
-    const guard = guards.of('cluster-1');
+    const guard = guards.open('cluster-1');
     guard.begin(10);
     const { name } = guards.stop('cluster-1', 'TooManyUnsealed');
     const { name: real } = guards.stop('cluster-1', 'SourceRestored');
@@ -136,7 +136,7 @@ describe('a trip', () => {
     const guards = someGuards(clock);
     const trip = guards.stop(undefined, 'SourceRestored');
     expect(guards.stop(undefined, 'SourceRestored')).toEqual(trip);
-    expect(guards.of('cluster-9').obstacle('ConfigMap/demo/a', true)).toEqual(trip);
+    expect(guards.open('cluster-9').obstacle('ConfigMap/demo/a', true)).toEqual(trip);
     expect(guards.release([trip.name])).toEqual(new Map([['cluster-9', ['ConfigMap/demo/a']]]));
   });
 
@@ -146,7 +146,7 @@ describe('a trip', () => {
     const all = guards.stop(undefined, 'SourceRestored');
     expect(all.name).not.toBe(own.name);
     guards.release([all.name]);
-    expect([guards.of('cluster-1').tripped, guards.of('cluster-2').tripped]).toEqual([true, false]);
+    expect([guards.open('cluster-1').tripped, guards.open('cluster-2').tripped]).toEqual([true, false]);
   });
 
   it('of another process holds back deletions here, too, and is logged once with the command that releases it', () => {
@@ -161,7 +161,7 @@ describe('a trip', () => {
       kept.take(JSON.stringify({ trips: [trip], namespaces: {} }), () => true);
       guards.logTrips();
     }
-    expect(guards.of('cluster-1').obstacle('ConfigMap/demo/a')).toEqual(trip);
+    expect(guards.open('cluster-1').obstacle('ConfigMap/demo/a')).toEqual(trip);
     expect(logged).toEqual([`release ${trip.name}`]);
   });
 
@@ -171,7 +171,7 @@ describe('a trip', () => {
     const later = new KeptState(() => undefined);
     expect(later.take(kept.format() ?? '', () => false)).toBe(true);
     const guards = someGuards(clock, later);
-    expect(guards.of('cluster-1').obstacle('ConfigMap/demo/a', true)).toEqual(trip);
+    expect(guards.open('cluster-1').obstacle('ConfigMap/demo/a', true)).toEqual(trip);
     guards.release([trip.name]);
     expect(later.format()).toBeUndefined();
   });

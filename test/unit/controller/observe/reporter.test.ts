@@ -93,7 +93,7 @@ beforeEach(() => {
     reading,
     scheduler: new Scheduler(clock),
     verification: new Verification(clock, () => 0.5),
-    guard: someGuards(clock).of('cluster-c1'),
+    guard: someGuards(clock).open('cluster-c1'),
     namespaces: new KeptState(() => undefined).namespacesIn('cluster-c1'),
     claims: new Claims(circumstances()),
     sources: new SourceReader({

@@ -31,7 +31,7 @@ class Bench {
   readonly index = new CopyIndex(reading);
   readonly claims = new Claims(circumstances);
   readonly guards = someGuards(this.clock);
-  readonly guard = this.guards.of('cluster-c1');
+  readonly guard = this.guards.open('cluster-c1');
   readonly #signal = new AbortController().signal;
   readonly #reader = new SourceReader({
     client: this.source,
