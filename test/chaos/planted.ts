@@ -1,9 +1,10 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { programFile } from '../harness/build.ts';
+import type { HttpFault } from '../sandbox/network/http-fault-proxy.ts';
 import { generateScript } from './generate.ts';
-import type { FaultGroup, Operation, Step } from './operation.ts';
-import { sourceSlots } from './slots.ts';
+import type { ContentSpec, FaultGroup, Operation, Step } from './operation.ts';
+import { type Kind, sourceSlots } from './slots.ts';
 
 /** A known fault, as changes of the built program, and the run in which it must show. */
 export interface PlantedFault {
@@ -16,27 +17,44 @@ export interface PlantedFault {
     readonly to: string;
   }[];
   readonly script: readonly Step[];
+  /** Part of the violation by which the oracle sees it: a run that fails for another reason does not show that it does. */
+  readonly seenAs: string;
 }
 
-/** Half of the requests to a cluster are refused. */
-function failing(cluster: number, status: 429 | 500, ms: number): Step {
-  const fault = { kind: 'answer', status, every: 2 } as const;
+/** Half of the requests to a cluster are refused; of the reads only, where it says so. */
+function failing(cluster: number, status: 429 | 500, ms: number, only?: 'reads'): Step {
+  const fault: HttpFault = { kind: 'answer', status, every: 2, ...(only === undefined ? {} : { only }) };
   return { operation: { op: 'fault', cluster, fault, ms }, pauseMs: 0 };
 }
 
+const content: ContentSpec = {
+  version: 0,
+  keys: 2,
+  binary: false,
+  immutable: false,
+  type: 'Opaque',
+  labels: 1,
+};
+
 /** Makes a source in every slot. */
 const sources: readonly Step[] = sourceSlots.map((_, slot) => {
-  const content = {
-    version: slot,
-    keys: 2,
-    binary: false,
-    immutable: false,
-    type: 'Opaque',
-    labels: 1,
-  } as const;
-  const operation: Operation = { op: 'put-source', slot, list: 'first,second', content };
+  const operation: Operation = {
+    op: 'put-source',
+    slot,
+    list: 'first,second',
+    content: { ...content, version: slot },
+  };
   return { operation, pauseMs: 0 };
 });
+
+/** Another content for the first source of the kind. */
+function edit(kind: Kind, round: number): Step {
+  const slot = sourceSlots.findIndex((place) => place.kind === kind);
+  return {
+    operation: { op: 'edit-source', slot, content: { ...content, version: 100 + round } },
+    pauseMs: 0,
+  };
+}
 
 /** A few operations of the generator, with quiet points between them. */
 function seeded(operations: number, faults: readonly FaultGroup[]): readonly Step[] {
@@ -54,6 +72,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       },
     ],
     script: seeded(40, []),
+    seenAs: 'should not be there: its source',
   },
   {
     name: 'skip a precondition: deletions name no version',
@@ -65,6 +84,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       },
     ],
     script: seeded(40, []),
+    seenAs: 'names no version',
   },
   {
     name: 'take a failed list, and a failed read, for empty',
@@ -85,20 +105,19 @@ export const plantedFaults: readonly PlantedFault[] = [
         to: 'if (error !== undefined) {\n                return undefined;',
       },
     ],
-    // Sources that are there; then half of the requests fail while everything is listed again.
+    // Watches lose events and end with 410, so that everything is listed again, while half of the lists and reads fail.
     script: [
       ...sources,
       { operation: { op: 'quiet' }, pauseMs: 0 },
-      failing(0, 500, 40_000),
-      ...Array.from(
-        { length: 4 },
-        (): Step => ({
-          operation: { op: 'compact', cluster: 0, restart: true },
-          pauseMs: 6_000,
-        }),
-      ),
-      { operation: { op: 'quiet' }, pauseMs: 0 },
+      ...[1, 2, 3].flatMap((round): readonly Step[] => [
+        failing(0, 500, 6_000, 'reads'),
+        { operation: { op: 'fault', cluster: 0, fault: { kind: 'drop-events' }, ms: 1_000 }, pauseMs: 100 },
+        edit('ConfigMap', round),
+        edit('Secret', round),
+        { operation: { op: 'quiet' }, pauseMs: 0 },
+      ]),
     ],
+    seenAs: 'deletes a copy, but its source',
   },
   {
     name: 'ignore drift',
@@ -110,6 +129,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       },
     ],
     script: seeded(60, ['copies']),
+    seenAs: 'differs from its source',
   },
   {
     name: 'forget a retry',
@@ -128,6 +148,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       ...sources,
       { operation: { op: 'quiet' }, pauseMs: 0 },
     ],
+    seenAs: 'is missing',
   },
   {
     name: 'delete without proof',
@@ -139,6 +160,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       },
     ],
     script: seeded(60, ['contexts']),
+    seenAs: 'deletes a copy, but its source',
   },
   {
     name: 'trust a stale read: a payload that is remembered serves for later versions',
@@ -150,6 +172,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       },
     ],
     script: seeded(60, []),
+    seenAs: 'differs from its source',
   },
   {
     name: 'log a value',
@@ -161,6 +184,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       },
     ],
     script: seeded(20, []),
+    seenAs: 'payload is in the log',
   },
 ];
 

@@ -11,7 +11,8 @@ import { faultyFrames } from './watch-faults.ts';
  * - `slow`: every request waits that long.
  * - `refuse`: standing connections are reset, new ones end at once.
  * - `silent`: nothing is answered until the fault ends; then everything passes.
- * - `answer`: every n-th request is answered with this status and does not reach the server.
+ * - `answer`: every n-th request is answered with this status and does not reach the server; of lists and reads of ConfigMaps and
+ *   Secrets alone, so that Leases, watches and the cluster's identity stay as they are.
  * - `lose-answers`: every n-th write reaches the server, and its answer is lost with the connection.
  * - `delay-events`: events of watches are held back; of one resource only, so that kinds arrive in another order.
  * - `repeat-events`: events of watches arrive twice.
@@ -21,7 +22,12 @@ export type HttpFault =
   | { readonly kind: 'slow'; readonly ms: number }
   | { readonly kind: 'refuse' }
   | { readonly kind: 'silent' }
-  | { readonly kind: 'answer'; readonly status: 429 | 500 | 503; readonly every: number }
+  | {
+      readonly kind: 'answer';
+      readonly status: 429 | 500 | 503;
+      readonly every: number;
+      readonly only?: 'reads';
+    }
   | { readonly kind: 'lose-answers'; readonly every: number }
   | { readonly kind: 'delay-events'; readonly ms: number; readonly resource?: 'configmaps' | 'secrets' }
   | { readonly kind: 'repeat-events' }
@@ -142,7 +148,7 @@ export class HttpFaultProxy implements AsyncDisposable {
     const { method = 'GET', url: path = '/' } = request;
     await this.#delay();
     await this.#open();
-    const refusal = this.#refusal();
+    const refusal = this.#refusal(isReadOf(method, path));
     if (refusal !== undefined) {
       response.writeHead(refusal, { 'content-type': 'application/json', 'retry-after': '1' });
       response.end(JSON.stringify({ ...failure, reason: reasons[refusal], code: refusal }));
@@ -163,7 +169,7 @@ export class HttpFaultProxy implements AsyncDisposable {
       ...(isWrite ? {} : { signal: gone.signal }),
     });
     const { connection: _kept, 'transfer-encoding': _chunked, ...answered } = answer.headers;
-    if (/[?&]watch=(true|1)/.test(path)) {
+    if (isWatch(path)) {
       const { 'content-length': _length, ...unbounded } = answered;
       response.writeHead(answer.statusCode, unbounded);
       response.flushHeaders();
@@ -246,8 +252,10 @@ export class HttpFaultProxy implements AsyncDisposable {
     }
   }
 
-  #refusal(): 429 | 500 | 503 | undefined {
-    return this.#of('answer').find((fault) => this.#counts(fault, fault.every))?.status;
+  #refusal(isRead: boolean): 429 | 500 | 503 | undefined {
+    return this.#of('answer').find(
+      (fault) => (isRead || fault.only !== 'reads') && this.#counts(fault, fault.every),
+    )?.status;
   }
 
   #isNth(kind: 'lose-answers'): boolean {
@@ -275,6 +283,15 @@ async function bytesOf(request: IncomingMessage): Promise<Buffer> {
 
 function isWriteOf(method: string, path: string): boolean {
   return method !== 'GET' && /\/(configmaps|secrets)\b/.test(path) && !path.includes('dryRun=');
+}
+
+/** Lists and reads; watches are neither. */
+function isReadOf(method: string, path: string): boolean {
+  return method === 'GET' && /\/(configmaps|secrets)\b/.test(path) && !isWatch(path);
+}
+
+function isWatch(path: string): boolean {
+  return /[?&]watch=(true|1)/.test(path);
 }
 
 function resourceOf(path: string): string {
