@@ -13,8 +13,8 @@ import type { Release } from './facts.ts';
  *
  * A list releases a copy only when it is wholly valid, none of its contexts means this object, and the context through
  * which the copy was made is no longer named: a name that is still there but now means something else was changed in
- * the kubeconfig, not by the source's owner. A context whose cluster has not said which one it is holds back a copy
- * that could be its own: one in its namespace, on the cluster of its address, or on any while it is first reached.
+ * the kubeconfig, not by the source's owner. A listed context whose cluster has not said which one it is holds back a copy
+ * that could be its own: one in its namespace, on any cluster, since its address can be a second one of that cluster.
  *
  * A copy of 0.1 does not record its own place. It may be somebody's clone, unless it is where copies are put: in its
  * source's namespace, or in that of a context of this cluster.
@@ -46,7 +46,7 @@ export function releaseOf(
   if (violations.length > 0) {
     return { released: false, reason: 'ListInvalid' };
   }
-  if (unidentified.some((other) => (other.settling || other.cluster === cluster) && isAbout(other))) {
+  if (unidentified.some(isAbout)) {
     return { released: false, reason: 'ContextUnidentified' };
   }
   if (context === undefined || names.includes(context)) {

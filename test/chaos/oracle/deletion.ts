@@ -1,5 +1,4 @@
 import type { ApiObject } from '../api-object.ts';
-import type { ChaosContext } from '../contexts.ts';
 import type { History, SourceState } from '../history.ts';
 import { type Place, placeKey } from '../slots.ts';
 import { type OriginMark, originOf } from './marks.ts';
@@ -64,34 +63,15 @@ function lets(
   }
   const { namespace } = origin;
   const source = { namespace, list: object.list, isCopy: object.isCopy };
-  return history
-    .contextsSince(since)
-    .flatMap(withUnreached)
-    .some((contexts) => {
-      const { isValid, names, asks } = wishesOf(source, contexts);
-      return (
-        isValid &&
-        origin.context !== undefined &&
-        !names.includes(origin.context) &&
-        !asks.some((ask) => ask.cluster === cluster && ask.namespace === place.namespace)
-      );
-    });
-}
-
-/**
- * The kubeconfig as it is, and as a controller knows it before it reached one of two addresses of a cluster: what that address means
- * is unknown to it, and holds back nothing at the other one.
- */
-function withUnreached(contexts: readonly ChaosContext[]): readonly (readonly ChaosContext[])[] {
-  const ways = ['proxy', 'direct'] as const;
-  const hasTwo = ways.every((way) =>
-    contexts.some((context) => context.cluster === 2 && context.way === way),
-  );
-  const without = (way: ChaosContext['way']): readonly ChaosContext[] =>
-    contexts.map((context) =>
-      context.cluster === 2 && context.way === way ? { ...context, cluster: undefined } : context,
+  return history.contextsSince(since).some((contexts) => {
+    const { isValid, names, asks } = wishesOf(source, contexts);
+    return (
+      isValid &&
+      origin.context !== undefined &&
+      !names.includes(origin.context) &&
+      !asks.some((ask) => ask.cluster === cluster && ask.namespace === place.namespace)
     );
-  return hasTwo ? [contexts, ...ways.map(without)] : [contexts];
+  });
 }
 
 /** Whether the copy had to be deleted to be changed: a server changes neither a type nor what is immutable. */

@@ -536,8 +536,8 @@ describe('a new token for a context that is down', () => {
     world.annotate('omni', 'c1,dead', '1');
     world.annotate('gone', 'c1,dead', '1');
     const dead = world.target('dead');
-    dead.fault = () => ({ before: new TransportError('Timeout', true, ''), delayMs: 4_000 });
     await world.start('c1', 'dead');
+    dead.fault = () => ({ before: new TransportError('Timeout', true, ''), delayMs: 4_000 });
     await world.clock.advance(10_000);
     expect([world.copy('c1', 'omni'), world.copy('c1', 'gone')]).toEqual(['1', '1']);
     world.engine.useContexts([entryOf('c1'), entryOf('dead', { fingerprint: 'another token' })]);
@@ -546,6 +546,22 @@ describe('a new token for a context that is down', () => {
     await world.clock.advance(100);
     expect([world.copy('c1', 'omni'), world.copy('c1', 'gone')]).toEqual(['2', undefined]);
   });
+});
+
+it('a copy stays while its source asks for a context that was never reached: it may be a second address of that cluster', async () => {
+  await using world = new EngineWorld();
+  world.target('c1');
+  world.annotate('omni', 'c1', '1');
+  const second = world.target('second');
+  second.fault = () => ({ before: new TransportError('ConnectionRefused', false, '') });
+  await world.start('c1', 'second');
+  await world.clock.advance(30_000);
+  world.annotate('omni', 'second', '1');
+  await world.clock.advance(60_000);
+  expect(world.copy('c1', 'omni')).toBe('1');
+  second.fault = () => undefined;
+  await world.clock.advance(60_000);
+  expect([world.copy('c1', 'omni'), world.copy('second', 'omni')]).toEqual([undefined, '1']);
 });
 
 it('an invalid list elsewhere is not resolved again, and a relabelled source is not read again, when nothing changed', async () => {
