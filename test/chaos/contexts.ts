@@ -10,6 +10,8 @@ export interface ChaosContext {
   /** - `proxy`: through the fault proxy. - `direct`: past it, under another spelling of the address.
    * - `nowhere`: nobody listens. - `no-credentials`: the token is unknown. */
   readonly way: 'proxy' | 'direct' | 'nowhere' | 'no-credentials';
+  /** The source namespace that policies keep from it. */
+  readonly deniedTo?: string;
 }
 
 /** Contexts that the kubeconfig gains and loses. */
@@ -22,6 +24,7 @@ export class Contexts {
   #moving = 1;
   #roaming: string | undefined = sharedNamespace;
   #generation = 0;
+  #denied: string | null = null;
 
   constructor(targets: number) {
     this.#targets = targets;
@@ -49,6 +52,11 @@ export class Contexts {
     }
   }
 
+  /** From now on policies keep the sources of this namespace from context `second`; null: none. */
+  deny(namespace: string | null): void {
+    this.#denied = namespace;
+  }
+
   /** Which of the users' two tokens is in use. */
   get generation(): number {
     return this.#generation % 2;
@@ -57,7 +65,12 @@ export class Contexts {
   get all(): readonly ChaosContext[] {
     const contexts: readonly ChaosContext[] = [
       { name: 'first', cluster: 1, way: 'proxy' },
-      { name: 'second', cluster: 2, way: 'proxy' },
+      {
+        name: 'second',
+        cluster: 2,
+        way: 'proxy',
+        ...(this.#denied === null ? {} : { deniedTo: this.#denied }),
+      },
       { name: 'fixed', cluster: 1, namespace: sharedNamespace, way: 'proxy' },
       { name: 'alias', cluster: 2, way: 'direct' },
       { name: 'team/moving:1', cluster: this.#moving, way: 'proxy' },

@@ -1,23 +1,39 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { programFile } from '../harness/build.ts';
 import { Program } from '../harness/program.ts';
+
+/** Loaded before the program: its clock can be moved. */
+const movedClock = join(import.meta.dirname, 'moved-clock.ts');
+
+export interface ControllerOptions {
+  /** `isOld`: for 0.1. */
+  readonly args: (isOld: boolean) => readonly string[];
+  /** The file to run; the built program when absent. */
+  readonly program: string | undefined;
+  /** The file of 0.1, where it begins with that. */
+  readonly oldProgram: string | undefined;
+  /** Says by how many hours its clock is off. */
+  readonly clockFile: string;
+}
 
 /** One of the two controllers: a process that is started again whenever it ends, as a Deployment does. */
 export class Controller {
   readonly number: number;
-  readonly #arguments: () => readonly string[];
-  readonly #program: string | undefined;
+  readonly #options: ControllerOptions;
   readonly #outputs: string[] = [];
   readonly #deaths: string[] = [];
+  #presentSince: number;
   #running: Program | undefined;
   #expected = false;
   #stopped = false;
   #closed = false;
 
-  /** @param program the file to run instead of the built program */
-  constructor(number: number, args: () => readonly string[], program: string | undefined) {
+  constructor(number: number, options: ControllerOptions) {
     this.number = number;
-    this.#arguments = args;
-    this.#program = program;
+    this.#presentSince = options.oldProgram === undefined ? 0 : Number.POSITIVE_INFINITY;
+    this.#options = options;
   }
 
   /** Starts it, unless it runs. */
@@ -25,11 +41,15 @@ export class Controller {
     if (this.#closed || this.#running !== undefined) {
       return;
     }
-    const command = this.#program === undefined ? undefined : ([process.execPath, this.#program] as const);
-    const program =
-      command === undefined
-        ? new Program(this.#arguments())
-        : new Program(this.#arguments(), {}, [command[0], command[1]]);
+    const { args, program: file = programFile, oldProgram, clockFile } = this.#options;
+    const isOld = this.presentSince === Number.POSITIVE_INFINITY;
+    const program = new Program(args(isOld), { CHAOS_CLOCK: clockFile }, [
+      process.execPath,
+      // For the heap that is in use, at quiet points.
+      '--inspect=127.0.0.1:0',
+      `--import=${movedClock}`,
+      isOld && oldProgram !== undefined ? oldProgram : file,
+    ]);
     this.#running = program;
     this.#expected = false;
     this.#stopped = false;
@@ -38,6 +58,23 @@ export class Controller {
 
   get program(): Program | undefined {
     return this.#running;
+  }
+
+  /** When the last process of 0.1 had ended, by our clock; infinite while there is one. What those did is not judged. */
+  get presentSince(): number {
+    return this.#presentSince;
+  }
+
+  /** Ends 0.1 and starts the present program. */
+  async upgrade(): Promise<void> {
+    const old = this.#running;
+    if (old !== undefined) {
+      this.#expected = true;
+      this.wake();
+      await old.stop();
+    }
+    this.#presentSince = Date.now();
+    this.start();
   }
 
   /** Whether it runs and is not suspended. */
@@ -79,6 +116,16 @@ export class Controller {
     await this.#running?.exited;
     await sleep(ms);
     this.start();
+  }
+
+  /** Its clock is off by that many hours from now on, also after it was started anew. */
+  async moveClock(hours: number): Promise<void> {
+    await writeFile(this.#options.clockFile, String(hours));
+    const program = this.#running;
+    // Before that, it has yet to read the file.
+    if (program?.running === true && program.output.includes('"msg":"starting"')) {
+      process.kill(program.pid, 'SIGUSR2');
+    }
   }
 
   /** SIGCONT. */

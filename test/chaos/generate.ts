@@ -11,6 +11,8 @@ export interface ScriptOptions {
   readonly targets: number;
   /** Operations between quiet points. */
   readonly quietEvery: number;
+  /** Begins with so many operations on sources under controllers of 0.1, which become the present ones then. */
+  readonly beforeUpgrade?: number;
 }
 
 /** Lists as people write them: mostly good, some with every mistake that a list can have. */
@@ -47,6 +49,14 @@ export function generateScript(options: ScriptOptions): readonly Step[] {
     ...options.faults.flatMap((group) => groups[group](options.targets)),
   ];
   const steps: Step[] = [];
+  const { beforeUpgrade = 0 } = options;
+  for (let index = 0; index < beforeUpgrade; index++) {
+    const operation = random.weighted(sourceOperations())(random);
+    steps.push({ operation, pauseMs: random.between(0, 300) });
+  }
+  if (beforeUpgrade > 0) {
+    steps.push({ operation: { op: 'upgrade' }, pauseMs: 0 });
+  }
   for (let index = 1; index <= options.operations; index++) {
     const operation = random.weighted(choices)(random);
     // Most follow each other at once; some leave time in which things come level.
@@ -137,18 +147,7 @@ const groups: Readonly<Record<FaultGroup, (targets: number) => Choices>> = {
     ],
     [2, (random) => ({ op: 'remove-foreign', cluster: random.between(1, targets), slot: aCopy(random) })],
   ],
-  namespaces: (targets) => [
-    [
-      1,
-      (random) => ({
-        op: 'delete-namespace',
-        cluster: random.between(1, targets),
-        namespace: random.pick(namespaces),
-        terminatingMs: seconds(random, 0, 4),
-        absentMs: seconds(random, 0, 6),
-      }),
-    ],
-  ],
+  namespaces: (targets) => [[1, deletionOfNamespace(targets)]],
   contexts: () => [
     [2, (random) => ({ op: 'contexts', change: 'toggle', name: random.pick(switchedContexts) })],
     [1, () => ({ op: 'contexts', change: 'repoint' })],
@@ -265,7 +264,54 @@ const groups: Readonly<Record<FaultGroup, (targets: number) => Choices>> = {
     [0.15, (random) => ({ op: 'rebuild', cluster: random.between(1, targets) })],
     [0.05, () => ({ op: 'rebuild', cluster: 0 })],
   ],
+  clocks: () => [
+    [
+      0.5,
+      (random) => ({
+        op: 'clock',
+        controller: random.between(0, 1),
+        hours: random.pick([-30, -2, 0, 2, 30]),
+      }),
+    ],
+  ],
+  replicas: (targets) => [
+    [
+      0.4,
+      (random) => ({
+        op: 'replica',
+        cluster: random.between(0, targets),
+        staleMs: seconds(random, 0, 8),
+        ms: seconds(random, 1, 8),
+        restart: random.chance(0.5),
+      }),
+    ],
+  ],
+  manager: (targets) => [
+    [
+      1,
+      (random) => ({
+        op: 'edit-copy',
+        cluster: random.between(1, targets),
+        slot: aCopy(random),
+        edit: 'orphan',
+      }),
+    ],
+    [0.5, deletionOfNamespace(targets)],
+  ],
+  policies: () => [
+    [0.3, (random) => ({ op: 'policies', denied: random.pick<'a' | 'b' | null>(['a', 'b', null]) })],
+  ],
 };
+
+function deletionOfNamespace(targets: number): Maker {
+  return (random) => ({
+    op: 'delete-namespace',
+    cluster: random.between(1, targets),
+    namespace: random.pick(namespaces),
+    terminatingMs: seconds(random, 0, 4),
+    absentMs: seconds(random, 0, 6),
+  });
+}
 
 function faultChoice(
   weight: number,

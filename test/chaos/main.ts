@@ -19,6 +19,7 @@ const usage = `usage: npm run chaos -- [options]
   --minutes M      no operations after this time; 30 when absent
   --faults a,b     groups of faults: ${faultGroups.join(', ')}; all when absent, "none" for none
   --quiet-every N  operations between quiet points; 50 when absent
+  --upgrade N      begins with N more operations under controllers of 0.1, which then become the present ones
   --script FILE    plays this script instead of a seed's
   --shrink M       after a failure, spends this many minutes on making its script shorter
   --simulate N     plays N seeds in memory instead, from --seed on; the first failure is made as short as it gets
@@ -35,6 +36,7 @@ interface Options {
   readonly minutes: number;
   readonly faults: readonly FaultGroup[];
   readonly quietEvery: number;
+  readonly beforeUpgrade: number;
   readonly script: string | undefined;
   readonly shrinkMinutes: number;
   readonly simulated: number;
@@ -55,6 +57,7 @@ function optionsFrom(args: readonly string[]): Options {
       faults: text,
       'quiet-every': text,
       script: text,
+      upgrade: text,
       shrink: text,
       simulate: text,
       leaders: text,
@@ -79,6 +82,7 @@ function optionsFrom(args: readonly string[]): Options {
       return group;
     }),
     script: values.script,
+    beforeUpgrade: numberFrom(values.upgrade, 0),
     shrinkMinutes: numberFrom(values.shrink, 0),
     simulated: numberFrom(values.simulate, 0),
     leaders: numberFrom(values.leaders, 1),
@@ -125,10 +129,10 @@ async function main(): Promise<void> {
     process.exitCode = missed.length > 0 ? 1 : 0;
     return;
   }
-  const { seed, operations, faults, quietEvery, minutes } = options;
+  const { seed, operations, faults, quietEvery, beforeUpgrade, minutes } = options;
   const script =
     options.script === undefined
-      ? generateScript({ seed, operations, faults, quietEvery, targets })
+      ? generateScript({ seed, operations, faults, quietEvery, beforeUpgrade, targets })
       : trustedJson<readonly Step[]>(await readFile(options.script, 'utf8'));
   const journal = new Journal(options.folder);
   journal.keep('script.json', JSON.stringify(script, undefined, 1));

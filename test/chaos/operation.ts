@@ -22,7 +22,8 @@ export type ContextChange =
   | { readonly change: 'garbage'; readonly ms: number };
 
 export type ForeignWay = 'plain' | 'clone' | 'other-cluster' | 'garbage' | 'orphan';
-export type CopyEdit = 'data' | 'labels' | 'strip-labels' | 'strip-origin' | 'addition';
+/** `orphan`: an owner that does not exist, so that a controller manager deletes the copy. */
+export type CopyEdit = 'data' | 'labels' | 'strip-labels' | 'strip-origin' | 'addition' | 'orphan';
 
 /**
  * One step of a run. Every operation can be carried out in any state, where it may do nothing, so that each part of a script is a
@@ -69,6 +70,19 @@ export type Operation =
       readonly signal: 'SIGKILL' | 'SIGSTOP';
       readonly ms: number;
     }
+  /** The controllers, which are of 0.1 where a script has this, become the present ones, one after the other. */
+  | { readonly op: 'upgrade' }
+  | { readonly op: 'clock'; readonly controller: number; readonly hours: number }
+  | {
+      /** Another API server on the cluster's etcd, which stood still for `staleMs`, answers at its address for `ms`. */
+      readonly op: 'replica';
+      readonly cluster: number;
+      readonly staleMs: number;
+      readonly ms: number;
+      /** Whether the controllers start anew on it. */
+      readonly restart: boolean;
+    }
+  | { readonly op: 'policies'; readonly denied: 'a' | 'b' | null }
   | { readonly op: 'kill-server'; readonly cluster: number; readonly ms: number }
   | { readonly op: 'pause-server'; readonly cluster: number; readonly ms: number }
   | { readonly op: 'compact'; readonly cluster: number; readonly restart: boolean }
@@ -102,5 +116,9 @@ export const faultGroups = [
   'rights',
   'restore',
   'rebuild',
+  'clocks',
+  'replicas',
+  'policies',
+  'manager',
 ] as const;
 export type FaultGroup = (typeof faultGroups)[number];

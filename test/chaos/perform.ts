@@ -67,6 +67,14 @@ export class Performer {
         return this.#faults.suspend(operation);
       case 'trap':
         return this.#faults.trap(operation);
+      case 'clock':
+        return await this.#faults.moveClock(operation);
+      case 'upgrade':
+        return this.#faults.upgrade();
+      case 'replica':
+        return this.#faults.replica(on(operation.cluster), operation);
+      case 'policies':
+        return await this.#faults.policies(operation.denied);
       case 'kill-server':
         return await this.#faults.killServer(on(operation.cluster), operation.ms);
       case 'pause-server':

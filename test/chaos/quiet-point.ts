@@ -3,6 +3,7 @@ import { metric } from '../harness/metrics.ts';
 import { trustedJson } from '../sandbox/json.ts';
 import { send } from './api-object.ts';
 import { differencesIn } from './oracle/final-state.ts';
+import { footprintProblems } from './oracle/footprint.ts';
 import { leaks } from './oracle/leaks.ts';
 import type { WriteOracle } from './oracle/write-oracle.ts';
 import { ownNamespace } from './slots.ts';
@@ -68,6 +69,7 @@ export async function quietPoint(
   return [
     ...(await oracle.violations()),
     ...(await busyQueues(world)),
+    ...(await footprintProblems(world)),
     ...(await leaks(world)),
     ...world.controllers.flatMap(({ deaths }) => deaths),
   ];

@@ -2,6 +2,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Journal } from './journal.ts';
+import { ensureOldRelease } from './old-release.ts';
 import type { Step } from './operation.ts';
 import { WriteOracle } from './oracle/write-oracle.ts';
 import { describeOperation, Performer } from './perform.ts';
@@ -34,7 +35,16 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { journal, script } = options;
   const begun = performance.now();
   const minutes = (): number => (performance.now() - begun) / 60_000;
-  await using world = await World.start(options);
+  const managers = script.some(
+    ({ operation }) => operation.op === 'edit-copy' && operation.edit === 'orphan',
+  );
+  await using world = await World.start({
+    ...options,
+    managers,
+    oldProgram: script.some(({ operation }) => operation.op === 'upgrade')
+      ? await ensureOldRelease()
+      : undefined,
+  });
   const oracle = new WriteOracle(world);
   const performer = new Performer(world);
   world.startControllers();

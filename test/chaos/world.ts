@@ -1,6 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureControllerManager } from '../sandbox/binaries/controller-manager.ts';
 import { HttpFaultProxy } from '../sandbox/network/http-fault-proxy.ts';
 import {
   type ContextSpec,
@@ -22,6 +23,10 @@ export interface WorldOptions {
   readonly journal: Journal;
   /** The file to run instead of the built program. */
   readonly program?: string;
+  /** Whether a kube-controller-manager runs on each target. */
+  readonly managers?: boolean;
+  /** The file of 0.1, where controllers begin with that. */
+  readonly oldProgram?: string | undefined;
 }
 
 /** One cluster, with what we know of it. */
@@ -34,6 +39,8 @@ export interface Cluster {
   snapshot: { readonly data: Snapshot; readonly foreign: ReadonlyMap<string, ApiObject> } | undefined;
   /** Whether its API server answers; while it does not, operations on it do nothing. */
   isUp: boolean;
+  /** Whether a second API server of it runs or starts. */
+  hasReplica: boolean;
   /** How often a copy was disturbed, by place. */
   readonly disturbances: Map<string, number>;
   readonly pendingNamespaces: Set<string>;
@@ -59,6 +66,8 @@ export class World implements AsyncDisposable {
   readonly journal: Journal;
   readonly #background = new Set<Promise<void>>();
   readonly #failures: string[] = [];
+  /** Whether a kube-controller-manager runs on each target. */
+  readonly hasManagers: boolean;
   sourceUid = '';
   /** Identity of the source cluster before it was rebuilt. */
   takeOverUid: string | undefined;
@@ -66,14 +75,21 @@ export class World implements AsyncDisposable {
   private constructor(
     sandbox: Sandbox,
     clusters: readonly Cluster[],
-    { targets, journal, program }: WorldOptions,
+    { targets, journal, program, oldProgram, managers = false }: WorldOptions,
   ) {
     this.sandbox = sandbox;
     this.clusters = clusters;
     this.contexts = new Contexts(targets);
     this.journal = journal;
+    this.hasManagers = managers;
     this.controllers = [0, 1].map(
-      (number) => new Controller(number, () => this.#controllerArguments(number), program),
+      (number) =>
+        new Controller(number, {
+          args: (isOld) => this.#controllerArguments(number, isOld),
+          program,
+          oldProgram,
+          clockFile: join(sandbox.folder, `clock-${number}`),
+        }),
     );
   }
 
@@ -94,6 +110,7 @@ export class World implements AsyncDisposable {
           foreign: new Map(),
           snapshot: undefined,
           isUp: true,
+          hasReplica: false,
           disturbances: new Map(),
           pendingNamespaces: new Set(),
           resets: [],
@@ -103,6 +120,11 @@ export class World implements AsyncDisposable {
     const world = new World(sandbox, clusters, options);
     await Promise.all(clusters.map((cluster) => world.lay(cluster)));
     await world.#writeOwnKubeconfigs();
+    if (world.hasManagers) {
+      const binary = await ensureControllerManager(process.env, (line) => options.journal.write(line));
+      await Promise.all(world.targets.map(async ({ plane }) => await plane.startControllerManager(binary)));
+    }
+    await world.usePolicies(null);
     await world.writeContexts();
     return world;
   }
@@ -176,10 +198,29 @@ export class World implements AsyncDisposable {
     }
   }
 
+  /** Policies keep the sources of the namespace from context `second`, once the controllers were started anew. */
+  async usePolicies(denied: string | null): Promise<void> {
+    this.contexts.deny(denied);
+    this.history.recordContexts(this.contexts.all);
+    const allowed = ['a', 'b'].filter((namespace) => namespace !== denied);
+    await writeFile(
+      this.#configFile,
+      JSON.stringify({ policies: [{ contexts: ['second'], sourceNamespaces: allowed }] }),
+    );
+  }
+
   /** The controller whose token this is. */
   controllerOf(token: string): Controller | undefined {
     return this.controllers.find(({ number }) =>
       [0, 1].some((generation) => this.source.plane.userToken(userOf(number, generation)) === token),
+    );
+  }
+
+  /** Whether a controller of 0.1 wrote it. */
+  isOfOld({ user, receivedAt }: { readonly user: string; readonly receivedAt: number }): boolean {
+    return this.controllers.some(
+      ({ number, presentSince }) =>
+        receivedAt < presentSince && [0, 1].some((generation) => userOf(number, generation) === user),
     );
   }
 
@@ -245,6 +286,11 @@ export class World implements AsyncDisposable {
     await this.sandbox.stop();
   }
 
+  /** The configuration file of both controllers. */
+  get #configFile(): string {
+    return join(this.sandbox.folder, 'controller.yaml');
+  }
+
   #contextsFile(controller: number): string {
     return join(this.sandbox.folder, `contexts-${controller}.yaml`);
   }
@@ -272,9 +318,11 @@ export class World implements AsyncDisposable {
     };
   }
 
-  #controllerArguments(number: number): readonly string[] {
+  #controllerArguments(number: number, isOld: boolean): readonly string[] {
     return [
       'controller',
+      // 0.1 knows no policies.
+      ...(isOld ? [] : [`--config=${this.#configFile}`]),
       '--cluster-name=hub',
       `--kubeconfig=${this.#ownKubeconfig(number)}`,
       `--contexts-kubeconfig=${this.#contextsFile(number)}`,

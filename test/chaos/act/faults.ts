@@ -70,6 +70,65 @@ export class Faults {
     return '';
   }
 
+  upgrade(): string {
+    const world = this.#world;
+    world.inBackground('upgrade', async () => {
+      for (const controller of world.controllers) {
+        await controller.upgrade();
+        world.journal.write(`        controller ${controller.number} is of the present`);
+      }
+    });
+    return '';
+  }
+
+  async moveClock({ controller, hours }: Of<'clock'>): Promise<string> {
+    await this.#world.controllers[controller]?.moveClock(hours);
+    return '';
+  }
+
+  /**
+   * Another API server of the cluster stands still for a while and then answers at its address: what its watches show is what was,
+   * until it has caught up.
+   */
+  replica(cluster: Cluster, { staleMs, ms, restart }: Of<'replica'>): string {
+    const { plane, proxy } = cluster;
+    const world = this.#world;
+    if (cluster.hasReplica || !cluster.isUp) {
+      return 'not now';
+    }
+    cluster.hasReplica = true;
+    world.inBackground('replica', async () => {
+      const replica = await plane.startReplica();
+      await replica.signal('SIGSTOP');
+      await sleep(staleMs);
+      proxy.lead({ port: replica.port, caPem: plane.caPem });
+      await replica.signal('SIGCONT');
+      world.journal.write(`        a replica of ${plane.name} answers`);
+      if (restart) {
+        await Promise.all(world.controllers.map(async (controller) => await controller.kill(0)));
+      }
+      await sleep(ms);
+      proxy.lead(plane);
+      await replica.kill();
+      await replica.close();
+      cluster.hasReplica = false;
+      world.journal.write(`        the first server of ${plane.name} answers`);
+    });
+    return '';
+  }
+
+  /** Settings are read at the start: both controllers start anew, one after the other. */
+  async policies(denied: string | null): Promise<string> {
+    const world = this.#world;
+    await world.usePolicies(denied);
+    world.inBackground('policies', async () => {
+      for (const controller of world.controllers) {
+        await controller.stop(0);
+      }
+    });
+    return '';
+  }
+
   async killServer(cluster: Cluster, ms: number): Promise<string> {
     cluster.isUp = false;
     await cluster.plane.kill();
@@ -193,7 +252,7 @@ export class Faults {
 
   /** Nothing of ours is under way on the cluster. */
   async #calm(cluster: Cluster): Promise<void> {
-    while (!cluster.isUp || cluster.pendingNamespaces.size > 0) {
+    while (!cluster.isUp || cluster.hasReplica || cluster.pendingNamespaces.size > 0) {
       await sleep(50);
     }
   }

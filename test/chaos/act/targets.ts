@@ -45,6 +45,11 @@ export class Targets {
       addition: {
         metadata: { labels: { [`${additionPrefix}x`]: 'y' }, annotations: { [`${additionPrefix}x`]: 'y' } },
       },
+      orphan: {
+        metadata: {
+          ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: randomUUID() }],
+        },
+      },
     };
     const body = { ...asRecord(patches[edit]) };
     const answer = await send<ApiObject>(cluster.plane, 'PATCH', objectPath(place), {
@@ -120,7 +125,7 @@ export class Targets {
     return `${placeKey(place)} removed ${await remove(cluster, place, object)}`;
   }
 
-  /** A namespace goes, as with a controller manager, and comes back. */
+  /** A namespace goes and comes back. Where no controller manager runs, we do as one does. */
   async deleteNamespace(
     cluster: Cluster,
     namespace: string,
@@ -133,18 +138,27 @@ export class Targets {
     const path = `/api/v1/namespaces/${namespace}`;
     cluster.pendingNamespaces.add(namespace);
     const { status } = await send(cluster.plane, 'DELETE', path);
+    if (this.#world.hasManagers) {
+      // It deletes what is there from now on; what is foreign is ours to forget.
+      for (const place of copySlots.filter((slot) => slot.namespace === namespace)) {
+        cluster.foreign.delete(placeKey(place));
+        this.#world.mayDisturb(cluster, placeKey(place));
+      }
+    }
     this.#world.later(
       `namespace ${namespace} of ${cluster.plane.name} is emptied`,
       terminatingMs,
       async () => {
-        await this.#world.persist(async () => await this.#empty(cluster, namespace));
         await this.#world.persist(async () => {
-          await send(cluster.plane, 'PUT', `${path}/finalize`, {
-            apiVersion: 'v1',
-            kind: 'Namespace',
-            metadata: { name: namespace },
-            spec: { finalizers: [] },
-          });
+          if (!this.#world.hasManagers) {
+            await this.#empty(cluster, namespace);
+            await send(cluster.plane, 'PUT', `${path}/finalize`, {
+              apiVersion: 'v1',
+              kind: 'Namespace',
+              metadata: { name: namespace },
+              spec: { finalizers: [] },
+            });
+          }
           await absent(cluster, path);
         });
         await sleep(absentMs);

@@ -32,8 +32,8 @@ export function wishesOf(
   const isAmbiguous = (cluster: number | undefined): boolean =>
     cluster !== undefined && cluster !== 0 && (perCluster.get(cluster)?.length ?? 0) > 1;
   const isClosed = isSystem(source.namespace) || source.isCopy || names.length === 0;
-  const asks = known.flatMap(({ name, cluster, namespace = source.namespace }) =>
-    cluster === undefined || cluster === 0 || isSystem(namespace)
+  const asks = known.flatMap(({ name, cluster, namespace = source.namespace, deniedTo }) =>
+    cluster === undefined || cluster === 0 || isSystem(namespace) || deniedTo === source.namespace
       ? []
       : [{ context: name, cluster, namespace, creates: !isAmbiguous(cluster) }],
   );
@@ -44,8 +44,11 @@ export function wishesOf(
       !isMalformed &&
       known.length === names.length &&
       !known.some(
-        ({ cluster, namespace }) =>
-          cluster === 0 || isAmbiguous(cluster) || (namespace !== undefined && isSystem(namespace)),
+        ({ cluster, namespace, deniedTo }) =>
+          cluster === 0 ||
+          isAmbiguous(cluster) ||
+          deniedTo === source.namespace ||
+          (namespace !== undefined && isSystem(namespace)),
       ),
     asks: isClosed ? [] : asks,
     namesUnknownCluster: known.some(({ cluster }) => cluster === undefined),

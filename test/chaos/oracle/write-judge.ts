@@ -29,6 +29,7 @@ interface Given {
 export class WriteJudge {
   readonly #history: History;
   readonly #sourceUid: () => string;
+  readonly #isOfOld: (write: LoggedWrite) => boolean;
   readonly #timelines = new Map<string, Timeline>();
   readonly #given = new Map<string, Given>();
   readonly #sourceUids = new Set<string>();
@@ -36,10 +37,18 @@ export class WriteJudge {
   readonly releases: number[] = [];
   #writes = 0;
 
-  /** @param sourceUid the identity of the source cluster at present */
-  constructor(history: History, sourceUid: () => string) {
+  /**
+   * @param sourceUid the identity of the source cluster at present
+   * @param isOfOld whether a program before this one made the write, which is then not judged
+   */
+  constructor(
+    history: History,
+    sourceUid: () => string,
+    isOfOld: (write: LoggedWrite) => boolean = () => false,
+  ) {
     this.#history = history;
     this.#sourceUid = sourceUid;
+    this.#isOfOld = isOfOld;
   }
 
   /** How many writes of controllers were judged. */
@@ -55,7 +64,7 @@ export class WriteJudge {
       problems.push(`${cluster.name}: ${describeWrite(write)} ${problem}`);
     };
     const kind = kindOf(write.resource);
-    const isOurs = isController(write);
+    const isOurs = isController(write) && !this.#isOfOld(write);
     this.#writes += isOurs && write.status < 300 ? 1 : 0;
     if (isOurs && cluster.number === 0) {
       if (write.resource !== 'events' && write.namespace !== ownNamespace) {

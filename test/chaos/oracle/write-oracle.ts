@@ -16,7 +16,11 @@ export class WriteOracle {
 
   constructor(world: World) {
     this.#world = world;
-    this.#judge = new WriteJudge(world.history, () => world.sourceUid);
+    this.#judge = new WriteJudge(
+      world.history,
+      () => world.sourceUid,
+      (write) => world.isOfOld(write),
+    );
     this.#logs = new Map(
       world.clusters.map(({ number, plane }) => [number, new AuditLog(plane.auditLogFile)]),
     );

@@ -10,6 +10,13 @@ import { damage, writeManifest } from './manifest.ts';
 import { type Platform, thisPlatform } from './platform.ts';
 import { moduleFolder, pinnedVersions } from './versions.ts';
 
+const packages = [
+  'go.etcd.io/etcd/server/v3',
+  'k8s.io/kubernetes/cmd/kube-apiserver',
+  'k8s.io/kubernetes/cmd/kubectl',
+];
+const etcdBuiltAs = 'server';
+
 export type { Binaries } from './binary-folder.ts';
 
 export interface BinariesOptions {
@@ -61,7 +68,10 @@ export async function ensureBinaries(options: BinariesOptions): Promise<Binaries
       },
       {
         name: 'Go build',
-        into: (into) => buildWithGo({ moduleFolder, versions, env, into, progress }),
+        into: async (into) => {
+          await buildWithGo({ moduleFolder, versions, env, packages, into, progress });
+          await rename(join(into, etcdBuiltAs), join(into, 'etcd'));
+        },
       },
     ]);
   });

@@ -1,17 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rename } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Versions } from './versions.ts';
 
-/** What go.mod names as its tools. etcd's program is named after the last element of its path. */
-const packages = [
-  'go.etcd.io/etcd/server/v3',
-  'k8s.io/kubernetes/cmd/kube-apiserver',
-  'k8s.io/kubernetes/cmd/kubectl',
-];
-const etcdBuiltAs = 'server';
 const tellEveryMs = 5000;
 /** How many of the last lines an error repeats. */
 const complaintLines = 15;
@@ -21,12 +12,14 @@ export interface GoBuildOptions {
   readonly moduleFolder: string;
   readonly versions: Versions;
   readonly env: NodeJS.ProcessEnv;
-  /** Exists, and gets the three programs. */
+  /** Of programs, of those that go.mod names as its tools. Each is named after the last element of its path. */
+  readonly packages: readonly string[];
+  /** Exists, and gets the programs. */
   readonly into: string;
   readonly progress: (line: string) => void;
 }
 
-/** Builds the three programs with the Go toolchain on the PATH. About 5 minutes on 2 cores the first time. */
+/** Builds programs with the Go toolchain on the PATH. About 5 minutes on 2 cores the first time. */
 export async function buildWithGo(options: GoBuildOptions): Promise<void> {
   const { kubernetes } = options.versions;
   const [major = '', minor = ''] = kubernetes.split('.');
@@ -39,7 +32,7 @@ export async function buildWithGo(options: GoBuildOptions): Promise<void> {
   ].join(' ');
   const go = spawn(
     'go',
-    ['build', '-v', '-trimpath', `-ldflags=${flags}`, '-o', `${options.into}/`, ...packages],
+    ['build', '-v', '-trimpath', `-ldflags=${flags}`, '-o', `${options.into}/`, ...options.packages],
     {
       cwd: options.moduleFolder,
       env: { ...options.env, GOFLAGS: '-mod=readonly', CGO_ENABLED: '0' },
@@ -63,5 +56,4 @@ export async function buildWithGo(options: GoBuildOptions): Promise<void> {
   } finally {
     clearInterval(report);
   }
-  await rename(join(options.into, etcdBuiltAs), join(options.into, 'etcd'));
 }

@@ -8,6 +8,8 @@ import { Requester } from './requester.ts';
 export interface ApiServerOptions {
   /** Of the control plane. */
   readonly name: string;
+  /** Of the process, in the control plane. */
+  readonly instance: string;
   readonly binary: string;
   readonly folder: string;
   readonly logFile: string;
@@ -30,6 +32,7 @@ export class ApiServer {
   #process: KeptProcess;
   #requester: Requester;
   #running = true;
+  #replicas = 0;
 
   private constructor(
     options: ApiServerOptions,
@@ -57,6 +60,17 @@ export class ApiServer {
         }
       }
     }
+  }
+
+  /** Another one beside it, on the same etcd and a port of its own. */
+  async startReplica(): Promise<ApiServer> {
+    this.#replicas += 1;
+    const instance = `${this.#options.instance}-${this.#replicas}`;
+    return await ApiServer.start({
+      ...this.#options,
+      instance,
+      logFile: `${this.#options.logFile}.${this.#replicas}`,
+    });
   }
 
   get pid(): number {
@@ -96,7 +110,7 @@ export class ApiServer {
 
 function run(options: ApiServerOptions, port: number): Promise<KeptProcess> {
   return options.keeper.run({
-    name: `${options.name}/kube-apiserver`,
+    name: `${options.name}/${options.instance}`,
     command: options.binary,
     args: apiServerArguments(port, options),
     folder: options.folder,

@@ -5,6 +5,7 @@ import { ApiServer } from './api-server.ts';
 import { type Audit, writeAuditPolicy } from './audit-policy.ts';
 import type { CertificateAuthority, KeyAndCertificate } from './certificate-authority.ts';
 import { files } from './command-lines.ts';
+import { ControllerManager } from './controller-manager.ts';
 import { type Credentials, writeCredentials } from './credentials.ts';
 import { Etcd } from './etcd.ts';
 import type { Keeper } from './keeper.ts';
@@ -34,7 +35,7 @@ export interface Snapshot {
   readonly folder: string;
 }
 
-/** One real etcd and kube-apiserver on 127.0.0.1. There is no controller manager: namespaces stay Terminating. */
+/** One real etcd and kube-apiserver on 127.0.0.1. Without `startControllerManager`, namespaces stay Terminating. */
 export class ControlPlane {
   readonly name: string;
   /** `https://127.0.0.1:PORT`; `https://localhost:PORT` is the same server. */
@@ -46,7 +47,9 @@ export class ControlPlane {
   readonly logFiles: readonly string[];
   /** One JSON event a line; it exists only where startSandbox was asked for it. */
   readonly auditLogFile: string;
+  readonly #options: ControlPlaneOptions;
   readonly #credentials: Credentials;
+  #controllerManager: ControllerManager | undefined;
   readonly #apiServer: ApiServer;
   readonly #etcd: Etcd;
   readonly #folder: string;
@@ -54,12 +57,14 @@ export class ControlPlane {
   readonly #kubectl: { readonly binary: string; readonly kubeconfig: string; readonly cacheFolder: string };
 
   private constructor(
-    { name, binaries, credentials }: ControlPlaneOptions,
+    options: ControlPlaneOptions,
     folder: string,
     etcd: Etcd,
     apiServer: ApiServer,
     logFiles: readonly string[],
   ) {
+    const { name, binaries, credentials } = options;
+    this.#options = options;
     this.name = name;
     this.port = apiServer.port;
     this.url = `https://127.0.0.1:${apiServer.port}`;
@@ -94,6 +99,7 @@ export class ControlPlane {
     }
     const apiServer = await ApiServer.start({
       name,
+      instance: 'kube-apiserver',
       binary: binaries.kubeApiserver,
       folder,
       logFile: apiServerLog,
@@ -183,6 +189,14 @@ export class ControlPlane {
     await this.#apiServer.restart();
   }
 
+  /**
+   * Another API server on the same etcd, with a port of its own, the same credentials and the same audit log. The caller kills and
+   * closes it, before the data is replaced.
+   */
+  async startReplica(): Promise<ApiServer> {
+    return await this.#apiServer.startReplica();
+  }
+
   /** The data as it is now, to come back to with `restore`. Nothing is interrupted. */
   async snapshot(): Promise<Snapshot> {
     this.#snapshots += 1;
@@ -212,10 +226,24 @@ export class ControlPlane {
     await this.#etcd.compact();
   }
 
+  /** Namespaces that are deleted go, and what belongs to an owner that is gone. `binary`: of a kube-controller-manager. */
+  async startControllerManager(binary: string): Promise<void> {
+    const { name, keeper, folder } = this.#options;
+    this.#controllerManager = await ControllerManager.start({
+      name,
+      binary,
+      keeper,
+      folder: this.#folder,
+      logFile: join(folder, 'logs', `${name}-kube-controller-manager.log`),
+      kubeconfigFile: this.kubeconfigFile,
+    });
+  }
+
   async #restartWith(data: string | undefined): Promise<void> {
     await this.#apiServer.kill();
     await this.#etcd.restartWith(data);
     await this.#apiServer.restart();
+    await this.#controllerManager?.restart();
   }
 
   /** Ends our own connections; the processes are ended by the keeper. */

@@ -41,6 +41,16 @@ describe('wishes of a list', () => {
     ]);
   });
 
+  test('a context that policies keep from the namespace serves nothing, and makes the list invalid', () => {
+    const closed = contexts.map((context) =>
+      context.name === 'second' ? { ...context, deniedTo: 'a' } : context,
+    );
+    const wishes = (namespace: string): ReturnType<typeof wishesOf> =>
+      wishesOf({ namespace, list: 'first,second', isCopy: false }, closed);
+    expect([wishes('a').isValid, wishes('a').asks.map(({ context }) => context)]).toEqual([false, ['first']]);
+    expect([wishes('b').isValid, wishes('b').asks.length]).toEqual([true, 2]);
+  });
+
   test.each([
     ['kube-system', false],
     ['context-syncer', false],

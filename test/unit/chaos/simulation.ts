@@ -27,6 +27,8 @@ const originLabels = ['name', 'namespace', 'cluster'].map((name) => `kubed.appsc
 const restoreMs = 12_000;
 /** How long a Lease is held that nobody renews or gives back. */
 const leaseMs = 15_000;
+/** How long a process that ends in good order holds its Lease at most: until its requests were answered. */
+const lastRequestsMs = 8_000;
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -220,7 +222,7 @@ export class Simulation {
         this.#end(operation.controller, operation.ms, leaseMs);
         break;
       case 'stop-controller':
-        this.#end(operation.controller, operation.ms, 200);
+        this.#end(operation.controller, operation.ms, lastRequestsMs);
         break;
       case 'suspend-controller':
         this.#suspend(operation.controller, operation.ms);
@@ -254,6 +256,21 @@ export class Simulation {
       case 'restore':
         this.#restore(this.#cluster(operation.cluster));
         break;
+      case 'replica':
+        // What a stale server shows is late; what is read of it is not.
+        this.#fault(
+          this.#cluster(operation.cluster),
+          { kind: 'delay-events', ms: operation.ms },
+          operation.ms,
+          undefined,
+        );
+        if (operation.restart) {
+          this.#end(this.#leader, 0, leaseMs);
+        }
+        break;
+      case 'upgrade':
+      case 'clock':
+      case 'policies':
       case 'trap':
       case 'swap':
       case 'rebuild':
@@ -357,6 +374,10 @@ export class Simulation {
         break;
       }
       case 'edit-copy':
+        if (operation.edit === 'orphan') {
+          cluster.drop(place);
+          break;
+        }
         this.#register(cluster, place, cluster.put(place, edited(place, copy, operation.edit)));
         break;
     }
@@ -588,6 +609,7 @@ function edited(
       const { [originAnnotation]: _, ...rest } = annotations;
       return withMetadata({ annotations: rest });
     }
+    case 'orphan':
     case 'addition':
       return withMetadata({ labels: { ...labels, [`${additionPrefix}x`]: 'y' } });
   }

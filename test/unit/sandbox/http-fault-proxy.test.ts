@@ -76,6 +76,22 @@ test('every n-th request is answered with a status and does not reach the server
   expect([await send(), await send()].map(([status]) => status)).toEqual([200, 200]);
 });
 
+test('a fault of reads alone is about lists and reads of ConfigMaps and Secrets', async () => {
+  const { proxy, send } = await scene();
+  proxy.inject({ kind: 'answer', status: 500, every: 1, only: 'reads' });
+  const calls = [
+    {},
+    { path: `${configMaps}?watch=true` },
+    { path: '/api/v1/namespaces/kube-system' },
+    { method: 'POST' as const },
+  ];
+  const statuses: (string | number)[] = [];
+  for (const call of calls) {
+    statuses.push((await send(call))[0]);
+  }
+  expect(statuses).toEqual([500, 200, 200, 200]);
+});
+
 test('the answer of a write is lost, and the write reached the server; reads are answered', async () => {
   const { proxy, send, server } = await scene();
   proxy.inject({ kind: 'lose-answers', every: 1 });
