@@ -110,6 +110,7 @@ export class Engine {
       ...options,
       source: { server: source.client.server, evidence: source.evidence },
       sourceNamespaceUid: source.namespaceUid,
+      learntClusters: options.kept.learntClusters,
       onChange: () => {
         this.#contextsChanged();
       },

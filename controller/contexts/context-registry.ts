@@ -6,7 +6,14 @@ import type { ConnectionSpec } from '../../shared/kube/connection/spec.ts';
 import type { ContextEntry } from '../../shared/kube/kubeconfig/kubeconfig.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { ContextLink, type LinkStatus, newLinkStatus } from './context-link.ts';
-import { type ClusterEvidence, type ClusterMember, clusterId, groupByCluster } from './evidence.ts';
+import {
+  type ClusterEvidence,
+  type ClusterMember,
+  clusterId,
+  groupByCluster,
+  namespaceId,
+} from './evidence.ts';
+import { better, isKubeSystemUid, type LearntClusters } from './learnt-clusters.ts';
 
 /** Milliseconds in which changes of links are gathered: hundreds of clusters answer within a moment at the start. */
 const gatherMs = 20;
@@ -15,6 +22,8 @@ export interface ContextRegistryOptions {
   readonly source: { readonly server: string; readonly evidence: ClusterEvidence };
   readonly sourceNamespaceUid: (namespace: string) => Promise<string | undefined>;
   readonly connect: (spec: ConnectionSpec) => KubeClient;
+  /** What this process and others learnt of clusters whose contexts cannot say all of it. */
+  readonly learntClusters: LearntClusters;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -50,6 +59,9 @@ export class ContextRegistry {
 
   constructor(options: ContextRegistryOptions) {
     this.#options = options;
+    options.learntClusters.onTaken(() => {
+      this.#changedSoon();
+    });
   }
 
   get catalog(): Catalog {
@@ -149,18 +161,14 @@ export class ContextRegistry {
     });
     const contexts = new Map<string, CatalogContext>();
     const links = new Map<string, ContextLink[]>();
-    for (const group of groupByCluster([source, ...members])) {
-      const isSource = group.some(({ entry }) => entry === 'source');
-      const cluster = clusterId(
-        group,
-        group.map(({ entry }) => (entry === 'source' ? '' : entry.name)).join(),
-      );
+    for (const [cluster, group] of this.#named(groupByCluster([source, ...members]))) {
+      const isOfSource = group.some(isSource);
       for (const { entry, link } of group) {
         if (entry === 'source') {
           continue;
         }
-        contexts.set(entry.name, contextOf(entry, link?.status, cluster, isSource));
-        if (link?.evidence !== undefined && !isSource) {
+        contexts.set(entry.name, contextOf(entry, link?.status, cluster, isOfSource));
+        if (link?.evidence !== undefined && !isOfSource) {
           const known = links.get(cluster);
           if (known === undefined) {
             links.set(cluster, [link]);
@@ -174,6 +182,44 @@ export class ContextRegistry {
     this.#links = links;
     this.#options.onChange();
   }
+
+  /**
+   * The groups with the identities of their clusters. One that does not show its uid of kube-system has the best that was learnt
+   * of its namespaces, unless another group has that one: what was learnt never makes one cluster of two.
+   */
+  #named(groups: readonly (readonly Member[])[]): readonly (readonly [string, readonly Member[]])[] {
+    const { learntClusters } = this.#options;
+    const named = groups.map((group) => [idOf(group), group] as const);
+    const taken = new Set(named.map(([id]) => id));
+    return named.map(([id, group]) => {
+      const weakly = group.some(isSource) ? [] : group.flatMap(onlyNamespaceOf);
+      const learnt = weakly
+        .flatMap((uid) => learntClusters.clusterOf(uid) ?? [])
+        .filter((cluster) => !taken.has(cluster));
+      const cluster = isKubeSystemUid(id) ? id : learnt.reduce(better, id);
+      taken.add(cluster);
+      for (const uid of weakly.filter((one) => cluster !== namespaceId(one))) {
+        learntClusters.learn(uid, cluster);
+      }
+      return [cluster, group];
+    });
+  }
+}
+
+function idOf(group: readonly Member[]): string {
+  const names = group.map(({ entry }) => (entry === 'source' ? '' : entry.name));
+  return clusterId(group, names.join());
+}
+
+function isSource({ entry }: Member): boolean {
+  return entry === 'source';
+}
+
+/** The namespace's uid, where a member shows nothing better. */
+function onlyNamespaceOf({ evidence }: Member): readonly string[] {
+  return evidence?.kubeSystemUid === undefined && evidence?.namespace !== undefined
+    ? [evidence.namespace.uid]
+    : [];
 }
 
 function contextOf(

@@ -51,7 +51,7 @@ export function isSameCluster(left: ClusterMember, right: ClusterMember): boolea
 export function clusterId(members: readonly ClusterMember[], fallback: string): string {
   const candidates = [
     members.map(({ evidence }) => evidence?.kubeSystemUid),
-    members.map(({ evidence }) => evidence?.namespace && `namespace:${evidence.namespace.uid}`),
+    members.map(({ evidence }) => evidence?.namespace && namespaceId(evidence.namespace.uid)),
     members.map(({ server }) => server && `url:${server}`),
   ];
   for (const candidate of candidates) {
@@ -63,6 +63,11 @@ export function clusterId(members: readonly ClusterMember[], fallback: string): 
     }
   }
   return `unknown:${fallback}`;
+}
+
+/** The name of a cluster of which no better evidence is known than a namespace. */
+export function namespaceId(uid: string): string {
+  return `namespace:${uid}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { isRecord } from '../../shared/is-record.ts';
 import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
+import { LearntClusters } from '../contexts/learnt-clusters.ts';
 import type { Trip, TripReason } from '../guard/trip.ts';
 
 /** The key of the catalog ConfigMap's data that holds the state. */
@@ -15,13 +16,14 @@ const tripReasons: readonly TripReason[] = ['TooManyDeletions', 'TooManyUnsealed
 type NamespacesByKind = Map<SyncedKindName, Set<string>>;
 
 /**
- * The little that must outlive a process: trips of the mass-deletion guard, and for clusters that are watched
- * namespace by namespace, the namespaces that hold copies. Everything else follows from what there is.
+ * The little that must outlive a process: trips of the mass-deletion guard, for clusters that are watched
+ * namespace by namespace, the namespaces that hold copies, and the learnt clusters. Everything else follows from what there is.
  *
  * All processes keep all of it, so that any of them can write it. About the namespaces of a cluster, the one that serves
  * it is right; a trip is there as soon as anybody says so, until its name is released.
  */
 export class KeptState {
+  readonly learntClusters: LearntClusters;
   readonly #trips = new Map<string, Trip>();
   readonly #namespaces = new Map<string, NamespacesByKind>();
   readonly #onChange: () => void;
@@ -29,6 +31,7 @@ export class KeptState {
   /** Called after every change, to have it written. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
+    this.learntClusters = new LearntClusters(onChange);
   }
 
   /**
@@ -56,6 +59,7 @@ export class KeptState {
         this.#takeNamespaces(cluster, kinds);
       }
     }
+    this.learntClusters.take(document['clusters']);
     return true;
   }
 
@@ -88,7 +92,9 @@ export class KeptState {
 
   /** The state as text; equal states give equal texts. Undefined where there is nothing to keep. */
   format(): string | undefined {
-    if (this.#trips.size === 0 && this.#namespaces.size === 0) {
+    const clusters = this.learntClusters.entries;
+    const hasClusters = Object.keys(clusters).length > 0;
+    if (this.#trips.size === 0 && this.#namespaces.size === 0 && !hasClusters) {
       return undefined;
     }
     const namespaces = sorted(this.#namespaces).map(([cluster, kinds]): [string, unknown] => [
@@ -98,6 +104,7 @@ export class KeptState {
     const document = {
       trips: sorted(this.#trips).map(([, trip]) => trip),
       namespaces: Object.fromEntries<unknown>(namespaces),
+      ...(hasClusters ? { clusters } : {}),
     };
     return `${JSON.stringify(document, undefined, 2)}\n`;
   }

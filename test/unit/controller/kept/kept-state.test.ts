@@ -33,6 +33,14 @@ function stateOf({ trips, namespaces }: typeof facts extends fc.Arbitrary<infer 
 }
 
 describe('the kept state', () => {
+  it('holds what was learnt of clusters', () => {
+    const [state, again] = [new KeptState(() => undefined), new KeptState(() => undefined)];
+    state.learntClusters.learn('uid-of-namespace', 'uid-of-cluster');
+    again.take(state.format() ?? '', () => true);
+    expect(again.learntClusters.clusterOf('uid-of-namespace')).toBe('uid-of-cluster');
+    expect(again.format()).toBe(state.format());
+  });
+
   it('is read back as it was written, and equal states are equal texts', () => {
     fc.assert(
       fc.property(facts, (given) => {
