@@ -32,32 +32,60 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   cli: ['certs', 'controller', 'shared', 'webhook'],
 };
 
-/** The folders of controller/ from the bottom to the top: each imports those before it only. Its files import them all. */
-const controllerFolders = [
-  'settings',
-  'events',
-  'lease',
-  'copy',
-  'contexts',
-  'source',
-  'guard',
-  'kept',
-  'claims',
-  'target',
-  'reconcile',
-  'lane',
-  'observe',
-];
+/**
+ * The layers of a folder, from the bottom to the top: an entry imports those of the layers before its own only, and none beside it.
+ * A file that is not named here is above all of them.
+ */
+const layers: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  shared: [
+    ['clock.ts', 'is-record.ts', 'keys.ts', 'logger.ts', 'nearest-name.ts', 'sync-contexts.ts'],
+    ['kube', 'log', 'process-environment.ts', 'token-bucket.ts', 'wakeup.ts'],
+    ['error-fields.ts', 'synced-kind.ts'],
+    ['catalog', 'settings'],
+    ['http', 'rules'],
+  ],
+  'shared/kube': [
+    ['backoff.ts', 'errors.ts', 'object.ts', 'resource.ts'],
+    ['kubeconfig'],
+    ['credentials'],
+    ['client.ts'],
+    ['connection', 'reflector'],
+    ['watch-object.ts'],
+  ],
+  controller: [
+    ['settings', 'events'],
+    ['lease'],
+    ['copy'],
+    ['contexts'],
+    ['source'],
+    ['guard'],
+    ['kept'],
+    ['claims'],
+    ['target'],
+    ['reconcile'],
+    ['lane'],
+    ['observe'],
+    ['shards.ts'],
+    ['engine.ts'],
+    ['term.ts'],
+    ['shared-term.ts'],
+    ['main.ts'],
+  ],
+};
 
-/** What the files of a folder may not import. A later override replaces an earlier one, so each states everything. */
-function restricted(folder: string, forbidden: { group: string[]; message: string }[]): OxlintOverride {
+/** What a folder or a file may not import. A later override replaces an earlier one, so each states everything. */
+function restricted(place: string, forbidden: { group: string[]; message: string }[]): OxlintOverride {
   const paths = packages
-    .filter(({ only }) => !only.test(folder))
+    .filter(({ only }) => !only.test(place))
     .flatMap(({ names, why }) => names.map((name) => ({ name, message: why })));
   return {
-    files: [`${folder}/**/*.ts`],
+    files: [isFile(place) ? place : `${place}/**/*.ts`],
     rules: { 'eslint/no-restricted-imports': ['error', { paths, patterns: forbidden }] },
   };
+}
+
+function isFile(place: string): boolean {
+  return place.endsWith('.ts');
 }
 
 function outside(room: string): { group: string[]; message: string } {
@@ -71,25 +99,33 @@ function outside(room: string): { group: string[]; message: string } {
   };
 }
 
+/** What the layers say of a place: of every folder around it that has layers. */
+function above(place: string): { group: string[]; message: string }[] {
+  return Object.entries(layers).flatMap(([folder, ranks]) => {
+    const names = place.startsWith(`${folder}/`) ? place.slice(folder.length + 1).split('/') : [];
+    const rank = ranks.findIndex((entries) => entries.includes(names[0] ?? ''));
+    if (rank < 0) {
+      return [];
+    }
+    const up = isFile(place) ? names.length - 1 : names.length;
+    const prefix = up === 0 ? './' : '../'.repeat(up);
+    const group = ranks
+      .slice(rank)
+      .flat()
+      .filter((entry) => entry !== names[0])
+      .map((entry) => `${prefix}${isFile(entry) ? entry : `${entry}/**`}`);
+    const below = ranks.slice(0, rank).flat().join(', ') || 'nothing';
+    return group.length === 0 ? [] : [{ group, message: `in ${folder}/, ${names[0]} imports ${below} only` }];
+  });
+}
+
 const roomOverrides = [
   ...Object.keys(rooms).map((room) => restricted(room, [outside(room)])),
-  restricted('shared/kube', [outside('shared')]),
-  restricted('shared/kube/credentials', [outside('shared')]),
-  ...controllerFolders.map((folder, index) =>
-    restricted(`controller/${folder}`, [
-      outside('controller'),
-      {
-        group: [
-          ...controllerFolders.slice(index + 1).map((above) => `../${above}/**`),
-          '../engine.ts',
-          '../shards.ts',
-          '../shared-term.ts',
-          '../term.ts',
-          '../main.ts',
-        ],
-        message: `in controller/, ${folder}/ imports ${controllerFolders.slice(0, index).join(', ') || 'no other folder'} only`,
-      },
-    ]),
+  ...Object.entries(layers).flatMap(([folder, ranks]) =>
+    ranks.flat().map((entry) => {
+      const place = `${folder}/${entry}`;
+      return restricted(place, [outside(folder.split('/')[0] ?? folder), ...above(place)]);
+    }),
   ),
 ];
 

@@ -1,10 +1,10 @@
 import type { Clock, Random } from '../shared/clock.ts';
+import { errorFields } from '../shared/error-fields.ts';
 import { backoffMs } from '../shared/kube/backoff.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import { ApiError } from '../shared/kube/errors.ts';
 import { secrets, validatingWebhookConfigurations } from '../shared/kube/resource.ts';
 import { watchObject } from '../shared/kube/watch-object.ts';
-import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { TokenBucket } from '../shared/token-bucket.ts';
 import { Wakeup } from '../shared/wakeup.ts';

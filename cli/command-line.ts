@@ -1,9 +1,9 @@
 import { Command as Commander, CommanderError } from 'commander';
 import { nearestName } from '../shared/nearest-name.ts';
-import type { CommandLineSettings } from '../shared/settings/read-settings.ts';
 import { flagOf } from '../shared/settings/setting.ts';
 import type { Command } from './command.ts';
 import { addSettingOptions, configFlag, type SeenFlags } from './setting-options.ts';
+import type { CommandLineSettings } from './settings/read-settings.ts';
 import { strayArguments } from './stray-arguments.ts';
 
 export const programName = 'context-syncer';

@@ -1,7 +1,7 @@
 import type { LogFormat, LogLevel } from '../shared/log/create-logger.ts';
 import type { ProcessEnvironment } from '../shared/process-environment.ts';
-import { type CommandLineSettings, readSettings } from '../shared/settings/read-settings.ts';
 import type { SettingsTable, SettingValues } from '../shared/settings/setting.ts';
+import { type CommandLineSettings, readSettings } from './settings/read-settings.ts';
 
 /** A command whose settings have been read. */
 export interface PreparedCommand {

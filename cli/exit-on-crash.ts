@@ -1,4 +1,4 @@
-import { errorFields } from '../shared/log/error-fields.ts';
+import { errorFields } from '../shared/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 
 /** The part of `process` that is needed. */

@@ -1,5 +1,5 @@
+import { errorFields } from '../shared/error-fields.ts';
 import { createLogger } from '../shared/log/create-logger.ts';
-import { errorFields } from '../shared/log/error-fields.ts';
 import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
 import type { Command, PreparedCommand } from './command.ts';

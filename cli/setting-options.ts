@@ -1,7 +1,7 @@
 import { type Command as Commander, Option } from 'commander';
-import type { GivenSetting } from '../shared/settings/given-setting.ts';
 import { flagOf, type Setting, type SettingsTable } from '../shared/settings/setting.ts';
 import { filePath } from '../shared/settings/value-type.ts';
+import type { GivenSetting } from './settings/given-setting.ts';
 
 /** The flag that names the YAML file. It is no setting of the file. */
 export const configFlag = '--config';

@@ -1,5 +1,5 @@
 import { nearestName } from '../shared/nearest-name.ts';
-import { quoted } from '../shared/settings/given-setting.ts';
+import { quoted } from './settings/given-setting.ts';
 
 /**
  * One sentence for each argument that commander could not place: unknown flags, with the nearest known one, and words.

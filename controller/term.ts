@@ -1,8 +1,8 @@
 import { catalogConfigMapName } from '../shared/catalog/document.ts';
 import { type Keys, keysOf } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
-import type { ConnectionSpec } from '../shared/kube/connection/spec.ts';
 import type { ContextEntry } from '../shared/kube/kubeconfig/kubeconfig.ts';
+import type { ConnectionSpec } from '../shared/kube/kubeconfig/spec.ts';
 import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { Engine } from './engine.ts';

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../shared/clock.ts';
+import { errorFields } from '../shared/error-fields.ts';
 import { ChangeLog } from '../shared/log/change-log.ts';
-import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
 

@@ -1,11 +1,11 @@
 import type { Clock, Random } from '../shared/clock.ts';
+import { errorFields } from '../shared/error-fields.ts';
 import type { Keys } from '../shared/keys.ts';
 import type { KubeClient } from '../shared/kube/client.ts';
 import type { KubeObject } from '../shared/kube/object.ts';
 import { validatingWebhookConfigurations } from '../shared/kube/resource.ts';
 import { watchObject } from '../shared/kube/watch-object.ts';
 import { ChangeLog } from '../shared/log/change-log.ts';
-import { errorFields } from '../shared/log/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type ConfigurationFindings, findingsOf } from './configuration-check.ts';
 

@@ -6,7 +6,7 @@ import express, {
   type Response,
 } from 'express';
 import type { Clock } from '../shared/clock.ts';
-import { errorFields } from '../shared/log/error-fields.ts';
+import { errorFields } from '../shared/error-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import {
   type AdmissionRequest,

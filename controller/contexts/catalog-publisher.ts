@@ -7,6 +7,7 @@ import {
   parseCatalog,
 } from '../../shared/catalog/document.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
@@ -14,7 +15,6 @@ import type { PayloadObject } from '../../shared/kube/object.ts';
 import type { Reflector } from '../../shared/kube/reflector/reflector.ts';
 import { configMaps } from '../../shared/kube/resource.ts';
 import { watchObject } from '../../shared/kube/watch-object.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import { withKnownIdentities } from './known-identities.ts';

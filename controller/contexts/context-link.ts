@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../../shared/clock.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError, TransportError } from '../../shared/kube/errors.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import { type ClusterEvidence, isIdentity, refined } from './evidence.ts';

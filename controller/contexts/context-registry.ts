@@ -2,8 +2,8 @@ import type { Catalog, CatalogContext } from '../../shared/catalog/catalog.ts';
 import type { CatalogSettings } from '../../shared/catalog/catalog-settings.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
-import type { ConnectionSpec } from '../../shared/kube/connection/spec.ts';
 import type { ContextEntry } from '../../shared/kube/kubeconfig/kubeconfig.ts';
+import type { ConnectionSpec } from '../../shared/kube/kubeconfig/spec.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { ContextLink, type LinkStatus, newLinkStatus } from './context-link.ts';
 import {

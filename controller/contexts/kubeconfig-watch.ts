@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../../shared/clock.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import type { AllowedPlugins } from '../../shared/kube/kubeconfig/exec.ts';
 import {
@@ -7,7 +8,6 @@ import {
   parseKubeconfig,
 } from '../../shared/kube/kubeconfig/kubeconfig.ts';
 import { ChangeLog } from '../../shared/log/change-log.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { explained, nameOf, readGivenKubeconfig } from '../../shared/settings/given-kubeconfig.ts';
 import type { KubeconfigReference } from '../settings/settings.ts';

@@ -1,11 +1,11 @@
 import { catalogConfigMapName } from '../../shared/catalog/document.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
 import { configMaps } from '../../shared/kube/resource.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { type KeptState, stateKey } from './kept-state.ts';
 

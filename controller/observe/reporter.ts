@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../shared/clock.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Claim } from '../claims/claim.ts';
 import type { Resolution } from '../claims/resolve.ts';

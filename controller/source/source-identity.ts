@@ -1,10 +1,10 @@
 import type { Clock, Random } from '../../shared/clock.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient, RequestOptions } from '../../shared/kube/client.ts';
 import { isApiError, TransportError } from '../../shared/kube/errors.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
 import { namespaces } from '../../shared/kube/resource.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ClusterEvidence } from '../contexts/evidence.ts';
 import { probeCluster } from '../contexts/probe.ts';

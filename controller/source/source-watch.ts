@@ -1,9 +1,9 @@
 import type { Clock, Random } from '../../shared/clock.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { TransportError } from '../../shared/kube/errors.ts';
 import type { KubeObject } from '../../shared/kube/object.ts';
 import { Reflector } from '../../shared/kube/reflector/reflector.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
 import type { IdentityCheck } from './identity-check.ts';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { errorFields } from '../../shared/error-fields.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
 import { secrets } from '../../shared/kube/resource.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { Logger } from '../../shared/logger.ts';
 
 export const stampKeySecretName = 'context-syncer-stamp-key';

@@ -1,9 +1,9 @@
 import type { Clock, Random } from '../../shared/clock.ts';
+import { errorFields } from '../../shared/error-fields.ts';
 import type { Keys } from '../../shared/keys.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { KubeObject, PayloadObject } from '../../shared/kube/object.ts';
 import { Reflector } from '../../shared/kube/reflector/reflector.ts';
-import { errorFields } from '../../shared/log/error-fields.ts';
 import type { LogFields, Logger } from '../../shared/logger.ts';
 import type { SyncedKind } from '../../shared/synced-kind.ts';
 import type { ContextLink } from '../contexts/context-link.ts';

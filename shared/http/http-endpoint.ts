@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { errorFields } from '../log/error-fields.ts';
+import { errorFields } from '../error-fields.ts';
 import type { Logger } from '../logger.ts';
 import type { ListenAddress } from '../settings/listen-address.ts';
 import { ListenError } from './listen-error.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { ConnectionSpec } from '../kube/connection/spec.ts';
+import { errorFields } from '../error-fields.ts';
 import { inClusterSpec } from '../kube/kubeconfig/in-cluster.ts';
 import { KubeconfigError, specFromKubeconfig } from '../kube/kubeconfig/kubeconfig.ts';
-import { errorFields } from '../log/error-fields.ts';
+import type { ConnectionSpec } from '../kube/kubeconfig/spec.ts';
 import { StartupError } from './startup-error.ts';
 
 /** A kubeconfig file that a flag names. */

@@ -14,13 +14,13 @@ import type {
 import { CredentialKeeper, type CredentialState } from '../credentials/credential-keeper.ts';
 import { givenOnly, type Issuers } from '../credentials/issuers.ts';
 import { AbortedError, CredentialsError, TransportError } from '../errors.ts';
+import type { ConnectionSpec } from '../kubeconfig/spec.ts';
 import type { KubeObject, ListPage } from '../object.ts';
 import { type Resource, resourcePath } from '../resource.ts';
 import { isListPage, isObjectNamed, type Question, refusal } from './answer.ts';
 import { isTlsFailure, transportFailure } from './failure.ts';
 import { type Answer, type Exchange, exchange } from './request.ts';
 import { type Session, SessionKeeper } from './session.ts';
-import type { ConnectionSpec } from './spec.ts';
 import { openWatch } from './watch.ts';
 
 export interface ConnectOptions {

@@ -2,8 +2,8 @@ import type { Dispatcher } from 'undici';
 import type { CredentialKeeper, CredentialState } from '../credentials/credential-keeper.ts';
 import type { Credentials, MaterialTexts } from '../credentials/credentials.ts';
 import { AbortedError, TransportError } from '../errors.ts';
+import type { ConnectionSpec } from '../kubeconfig/spec.ts';
 import { openDispatcher } from './dispatcher.ts';
-import type { ConnectionSpec } from './spec.ts';
 
 export interface SessionOptions {
   readonly userAgent: string;

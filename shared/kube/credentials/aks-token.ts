@@ -1,8 +1,8 @@
 import type * as Msal from '@azure/msal-node';
 import { isRecord } from '../../is-record.ts';
 import { CredentialsError } from '../errors.ts';
+import type { AksSettings } from '../kubeconfig/issuer-settings.ts';
 import { readCredentialFile } from './given.ts';
-import type { AksSettings } from './issuer-settings.ts';
 import type { Issued, Issuer } from './issuers.ts';
 import { optionalLibrary } from './optional-library.ts';
 import type { CredentialEnvironment } from './variables.ts';

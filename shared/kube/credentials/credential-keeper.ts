@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import { backoffMs } from '../backoff.ts';
-import type { ConnectionSettings } from '../connection/spec.ts';
 import { AbortedError, CredentialsError } from '../errors.ts';
+import type { ConnectionSettings } from '../kubeconfig/spec.ts';
 import { buildCredentials, type Credentials, type MaterialTexts } from './credentials.ts';
 import type { CredentialProvider, Obtained, ProviderName } from './provider.ts';
 import { within } from './within.ts';

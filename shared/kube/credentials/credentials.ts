@@ -1,6 +1,6 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { ConnectionSettings, Impersonation } from '../connection/spec.ts';
 import { CredentialsError, errorCode } from '../errors.ts';
+import type { ConnectionSettings, Impersonation } from '../kubeconfig/spec.ts';
 
 /** What a connection needs to prove who it is and whom it trusts. */
 export interface Credentials {

@@ -2,7 +2,7 @@ import type * as Aws from '@aws-sdk/credential-providers';
 import type { Clock } from '../../clock.ts';
 import { isRecord } from '../../is-record.ts';
 import { CredentialsError } from '../errors.ts';
-import type { EksSettings } from './issuer-settings.ts';
+import type { EksSettings } from '../kubeconfig/issuer-settings.ts';
 import type { Issued, Issuer } from './issuers.ts';
 import { optionalLibrary } from './optional-library.ts';
 import type { CredentialEnvironment } from './variables.ts';

@@ -1,11 +1,11 @@
 import { Ajv } from 'ajv';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { ConnectionSettings } from '../connection/spec.ts';
 import { CredentialsError } from '../errors.ts';
+import type { ExecSettings } from '../kubeconfig/issuer-settings.ts';
+import type { ConnectionSettings } from '../kubeconfig/spec.ts';
 import { type PluginResult, runPlugin, stdoutBytes } from './exec-process.ts';
 import { readMaterial } from './given.ts';
-import type { ExecSettings } from './issuer-settings.ts';
 import type { Issued, Issuer } from './issuers.ts';
 import { type CredentialEnvironment, pluginVariables } from './variables.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { ConnectionSettings, Material } from '../connection/spec.ts';
 import { CredentialsError, errorCode } from '../errors.ts';
+import type { ConnectionSettings, Material } from '../kubeconfig/spec.ts';
 import type { MaterialTexts } from './credentials.ts';
 import { lifetimeOf } from './lifetime.ts';
 import type { CredentialProvider } from './provider.ts';

@@ -1,14 +1,14 @@
 import type { Clock, Random } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { ConnectionSettings } from '../connection/spec.ts';
 import { CredentialsError } from '../errors.ts';
+import type { IssuerSettings } from '../kubeconfig/issuer-settings.ts';
+import type { ConnectionSettings } from '../kubeconfig/spec.ts';
 import { aksAdvice, aksIssuer } from './aks-token.ts';
 import type { MaterialTexts } from './credentials.ts';
 import { eksAdvice, eksIssuer } from './eks-token.ts';
 import { execAdvice, execIssuer } from './exec-plugin.ts';
 import { givenCredentials, readMaterial } from './given.ts';
 import { gkeAdvice, gkeIssuer } from './gke-token.ts';
-import type { IssuerSettings } from './issuer-settings.ts';
 import { lifetimeOf } from './lifetime.ts';
 import type { CredentialProvider, ProviderName } from './provider.ts';
 import type { CredentialEnvironment } from './variables.ts';

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
-import type { ConnectionSettings } from '../connection/spec.ts';
 import type { ClusterFields } from './document.ts';
 import { readMaterialField } from './material.ts';
 import { certificateProblem } from './pem.ts';
 import { normaliseServerUrl, ServerUrlError } from './server-url.ts';
+import type { ConnectionSettings } from './spec.ts';
 
 export type ClusterSettings = Pick<
   ConnectionSettings,

@@ -1,10 +1,10 @@
 import { isRecord } from '../../is-record.ts';
-import { readAks } from '../credentials/aks-form.ts';
-import { readEks } from '../credentials/eks-form.ts';
-import { readGke } from '../credentials/gke-form.ts';
-import { type ExecSettings, execVersions, type IssuerSettings } from '../credentials/issuer-settings.ts';
-import { type ExecEntry, quotedName } from '../credentials/plugin-options.ts';
+import { readAks } from './aks-form.ts';
 import type { ExecFields } from './document.ts';
+import { readEks } from './eks-form.ts';
+import { readGke } from './gke-form.ts';
+import { type ExecSettings, execVersions, type IssuerSettings } from './issuer-settings.ts';
+import { type ExecEntry, quotedName } from './plugin-options.ts';
 
 /** Plugins that the operator allows: what a kubeconfig calls them, and where their programs are. */
 export type AllowedPlugins = ReadonlyMap<string, string>;

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
-import { type ConnectionSpec, connectionSpec } from '../connection/spec.ts';
 import { KubeconfigError } from './document.ts';
 import { normaliseServerUrl, ServerUrlError } from './server-url.ts';
+import { type ConnectionSpec, connectionSpec } from './spec.ts';
 
 /** Where the kubelet mounts a ServiceAccount into a pod. */
 export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';

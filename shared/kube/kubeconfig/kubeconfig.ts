@@ -1,7 +1,7 @@
-import { type ConnectionSpec, connectionSpec } from '../connection/spec.ts';
 import { readCluster } from './cluster.ts';
 import { type Entry, type KubeconfigDocument, KubeconfigError, readKubeconfigDocument } from './document.ts';
 import type { AllowedPlugins } from './exec.ts';
+import { type ConnectionSpec, connectionSpec } from './spec.ts';
 import { readUser } from './user.ts';
 
 export { KubeconfigError } from './document.ts';

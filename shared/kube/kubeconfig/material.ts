@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import type { Material } from '../connection/spec.ts';
 import { decodeBase64 } from './pem.ts';
+import type { Material } from './spec.ts';
 
 /**
  * A field that exists as a file and as base64 in place (`<name>-data`). As for kubectl, the data wins. Without a base

@@ -1,8 +1,8 @@
-import type { ConnectionSettings, Impersonation, Material } from '../connection/spec.ts';
 import type { UserFields } from './document.ts';
 import { authProviderProblem, type ExecSurroundings, readExec } from './exec.ts';
 import { readFileField, readMaterialField } from './material.ts';
 import { certificateProblem, keyProblem } from './pem.ts';
+import type { ConnectionSettings, Impersonation, Material } from './spec.ts';
 
 export type UserSettings = Pick<
   ConnectionSettings,

@@ -5,8 +5,8 @@ import { ControllerMetrics } from '../../../controller/observe/controller-metric
 import { Reporter } from '../../../controller/observe/reporter.ts';
 import { KnownSource } from '../../../controller/source/known-source.ts';
 import { sourceNamespaceUid } from '../../../controller/source/source-identity.ts';
-import type { ConnectionSpec } from '../../../shared/kube/connection/spec.ts';
 import type { ContextEntry } from '../../../shared/kube/kubeconfig/kubeconfig.ts';
+import type { ConnectionSpec } from '../../../shared/kube/kubeconfig/spec.ts';
 import type { ObjectMeta } from '../../../shared/kube/object.ts';
 import { namespaces } from '../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../shared/logger.ts';

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../cli/command.ts';
 import { controllerCommand } from '../../../cli/commands.ts';
 import { runProgram } from '../../../cli/run-program.ts';
+import { readSettings } from '../../../cli/settings/read-settings.ts';
 import {
   type ControllerSettings,
   controllerSettings,
@@ -10,7 +11,6 @@ import {
 } from '../../../controller/settings/settings.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { ProcessEnvironment } from '../../../shared/process-environment.ts';
-import { readSettings } from '../../../shared/settings/read-settings.ts';
 import { StartupError } from '../../../shared/settings/startup-error.ts';
 
 interface Trial {

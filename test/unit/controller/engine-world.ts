@@ -6,8 +6,8 @@ import { ControllerMetrics } from '../../../controller/observe/controller-metric
 import { Reporter } from '../../../controller/observe/reporter.ts';
 import { KnownSource } from '../../../controller/source/known-source.ts';
 import { sourceNamespaceUid } from '../../../controller/source/source-identity.ts';
-import type { ConnectionSpec } from '../../../shared/kube/connection/spec.ts';
 import type { ContextEntry } from '../../../shared/kube/kubeconfig/kubeconfig.ts';
+import type { ConnectionSpec } from '../../../shared/kube/kubeconfig/spec.ts';
 import type { PayloadObject } from '../../../shared/kube/object.ts';
 import { configMaps, namespaces } from '../../../shared/kube/resource.ts';
 import { type LogFields, type Logger, silentLogger } from '../../../shared/logger.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readSettings } from '../../../shared/settings/read-settings.ts';
+import { readSettings } from '../../../cli/settings/read-settings.ts';
 import { StartupError } from '../../../shared/settings/startup-error.ts';
 import { type WebhookSettings, webhookSettings, webhookSettingsTable } from '../../../webhook/settings.ts';
 

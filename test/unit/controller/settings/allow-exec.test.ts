@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { GivenSetting } from '../../../../cli/settings/given-setting.ts';
+import { readSettings } from '../../../../cli/settings/read-settings.ts';
 import { controllerSettingsTable } from '../../../../controller/settings/settings.ts';
-import type { GivenSetting } from '../../../../shared/settings/given-setting.ts';
-import { readSettings } from '../../../../shared/settings/read-settings.ts';
 
 /** The plugins that flags `--allow-exec` and a YAML file allow. */
 async function allowed(flags: readonly string[], file = ''): Promise<unknown> {

@@ -1,6 +1,6 @@
 import type { KubeClient } from '../../../../../shared/kube/client.ts';
 import { type ConnectOptions, connect } from '../../../../../shared/kube/connection/connection.ts';
-import { type ConnectionSettings, connectionSpec } from '../../../../../shared/kube/connection/spec.ts';
+import { type ConnectionSettings, connectionSpec } from '../../../../../shared/kube/kubeconfig/spec.ts';
 import { silentLogger } from '../../../../../shared/logger.ts';
 import { ManualClock } from '../../../fakes/manual-clock.ts';
 

@@ -5,8 +5,8 @@ import { KubeConfig } from '@kubernetes/client-node';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { transportFailure } from '../../../../../shared/kube/connection/failure.ts';
-import type { ConnectionSettings } from '../../../../../shared/kube/connection/spec.ts';
 import { TransportError } from '../../../../../shared/kube/errors.ts';
+import type { ConnectionSettings } from '../../../../../shared/kube/kubeconfig/spec.ts';
 import type { PayloadObject } from '../../../../../shared/kube/object.ts';
 import { configMaps } from '../../../../../shared/kube/resource.ts';
 import {

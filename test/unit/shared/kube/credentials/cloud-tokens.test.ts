@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { aksIssuer } from '../../../../../shared/kube/credentials/aks-token.ts';
 import { eksIssuer } from '../../../../../shared/kube/credentials/eks-token.ts';
 import { gkeIssuer } from '../../../../../shared/kube/credentials/gke-token.ts';
-import type { AksSettings, EksSettings } from '../../../../../shared/kube/credentials/issuer-settings.ts';
 import type { Issued, Issuer } from '../../../../../shared/kube/credentials/issuers.ts';
 import { optionalLibrary } from '../../../../../shared/kube/credentials/optional-library.ts';
 import { CredentialsError } from '../../../../../shared/kube/errors.ts';
+import type { AksSettings, EksSettings } from '../../../../../shared/kube/kubeconfig/issuer-settings.ts';
 import { type AwsSource, FakeAws, podRole } from '../../../../clouds/fake-aws.ts';
 import { aksServerId, clientId, FakeEntra, objectId, tenantId } from '../../../../clouds/fake-entra.ts';
 import { FakeGoogle, serviceAccount } from '../../../../clouds/fake-google.ts';

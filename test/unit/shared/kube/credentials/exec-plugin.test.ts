@@ -5,9 +5,9 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../../../shared/clock.ts';
 import { execIssuer } from '../../../../../shared/kube/credentials/exec-plugin.ts';
-import type { ExecSettings } from '../../../../../shared/kube/credentials/issuer-settings.ts';
 import type { Issued } from '../../../../../shared/kube/credentials/issuers.ts';
 import { CredentialsError } from '../../../../../shared/kube/errors.ts';
+import type { ExecSettings } from '../../../../../shared/kube/kubeconfig/issuer-settings.ts';
 import { type LogFields, silentLogger } from '../../../../../shared/logger.ts';
 
 const v1 = 'client.authentication.k8s.io/v1';

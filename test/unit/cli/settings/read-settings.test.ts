@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { GivenSetting } from '../../../../cli/settings/given-setting.ts';
+import { readSettings } from '../../../../cli/settings/read-settings.ts';
 import {
   type ControllerSettings,
   controllerSettings,
   controllerSettingsTable,
 } from '../../../../controller/settings/settings.ts';
-import type { GivenSetting } from '../../../../shared/settings/given-setting.ts';
-import { readSettings } from '../../../../shared/settings/read-settings.ts';
 import { StartupError } from '../../../../shared/settings/startup-error.ts';
 
 interface Given {

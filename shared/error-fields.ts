@@ -1,5 +1,5 @@
-import { AbortedError, ApiError, CredentialsError, TransportError } from '../kube/errors.ts';
-import type { LogFields } from '../logger.ts';
+import { AbortedError, ApiError, CredentialsError, TransportError } from './kube/errors.ts';
+import type { LogFields } from './logger.ts';
 
 /**
  * What may be logged of an error. The message of an error that is not known to be harmless never appears: a parser's

@@ -1,5 +1,5 @@
 import { Ajv, type Format, type ValidateFunction } from 'ajv';
-import { exclusiveGroups, type SettingsTable } from './setting.ts';
+import { exclusiveGroups, type SettingsTable } from '../../shared/settings/setting.ts';
 
 /**
  * Compiles the JSON Schema of a table's settings: an object that knows all given settings, those of a flag and those of

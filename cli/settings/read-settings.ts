@@ -1,9 +1,9 @@
+import type { SettingsTable, SettingValues } from '../../shared/settings/setting.ts';
+import { StartupError } from '../../shared/settings/startup-error.ts';
 import { checkSettings } from './check-settings.ts';
 import { type ConfigFile, parseConfigFile } from './config-file.ts';
 import { type GivenSetting, quoted } from './given-setting.ts';
 import { mergeSettings } from './merge-settings.ts';
-import type { SettingsTable, SettingValues } from './setting.ts';
-import { StartupError } from './startup-error.ts';
 
 /** What the user gave on the command line. */
 export interface CommandLineSettings {

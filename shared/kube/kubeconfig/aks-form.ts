@@ -1,5 +1,5 @@
-import { readFileField } from '../kubeconfig/material.ts';
 import type { AksLogin, AksSettings } from './issuer-settings.ts';
+import { readFileField } from './material.ts';
 import { type CommandForm, type ExecEntry, ignored, quotedName, readCommandForm } from './plugin-options.ts';
 
 /** The application of AKS in Entra ID, in every cloud. A token for another one is no use in a cluster, and of use elsewhere. */

@@ -1,5 +1,5 @@
+import { exclusiveGroups, type SettingsTable } from '../../shared/settings/setting.ts';
 import type { GivenSetting } from './given-setting.ts';
-import { exclusiveGroups, type SettingsTable } from './setting.ts';
 
 /**
  * The settings that count, by key: a flag wins over the file, and of a repeated flag the last wins, as usual for

@@ -1,4 +1,4 @@
-import { flagOf } from './setting.ts';
+import { flagOf } from '../../shared/settings/setting.ts';
 
 /** A value as it was given: text, a list as JSON, nothing (`--flag`, or `key:` in a file), or what no setting has. */
 export type GivenValue = { readonly text: string; readonly isList?: true } | 'nothing' | 'a mapping';

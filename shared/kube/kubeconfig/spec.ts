@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { IssuerSettings } from '../credentials/issuer-settings.ts';
+import type { IssuerSettings } from './issuer-settings.ts';
 
 /** PEM or token text, given in place or in a file (absolute path) that is read when it is needed and again when it changes. */
 export type Material = { readonly file: string } | { readonly text: string };

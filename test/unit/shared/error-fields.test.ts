@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { AbortedError, ApiError, CredentialsError, TransportError } from '../../../../shared/kube/errors.ts';
-import { errorFields } from '../../../../shared/log/error-fields.ts';
+import { errorFields } from '../../../shared/error-fields.ts';
+import { AbortedError, ApiError, CredentialsError, TransportError } from '../../../shared/kube/errors.ts';
 
 const canary = 'canary-7f3a';
 

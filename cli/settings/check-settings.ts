@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv';
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../../shared/nearest-name.ts';
+import { exclusiveGroups, flagOf, type SettingsTable } from '../../shared/settings/setting.ts';
 import { describeValue, type GivenSetting, quoted, writtenAs } from './given-setting.ts';
-import { exclusiveGroups, flagOf, type SettingsTable } from './setting.ts';
 import { compileSettingsSchema } from './settings-schema.ts';
 
 /** The merged settings and what is known about them. */
