@@ -34,6 +34,7 @@ export class SimulatedProcess {
     | {
         stop: AbortController;
         engine: Engine;
+        kept: KeptState;
         guards: DeletionGuards;
         isDead: boolean;
         running: Promise<unknown>;
@@ -124,7 +125,7 @@ export class SimulatedProcess {
     const running = Promise.all([engine.run(), reporter.run(stop.signal)]);
     // Whoever stops it hears of a failure.
     running.catch(() => undefined);
-    this.#life = Object.assign(death, { stop, engine, guards, running });
+    this.#life = Object.assign(death, { stop, engine, kept, guards, running });
   }
 
   /** At once: none of its requests arrives any more, but those that are on their way. */
@@ -157,9 +158,8 @@ export class SimulatedProcess {
     if (life === undefined) {
       return false;
     }
-    const names = [...(this.#options.kept.text ?? '').matchAll(/"name": "([a-z0-9]+)"/g)].map(
-      ([, name]) => name ?? '',
-    );
+    // Its own, not those of the kept text: a process that stands still can write that, too, which a server refuses.
+    const names = life.kept.trips.map(({ name }) => name);
     life.engine.releaseDeletions(life.guards.release(names));
     return names.length > 0;
   }

@@ -24,6 +24,10 @@ const deadlineMs = 15 * 60_000;
 const restMs = 5 * 60_000;
 const originLabels = ['name', 'namespace', 'cluster'].map((name) => `kubed.appscode.com/origin.${name}`);
 
+/**
+ * A restore takes API servers down, also in memory: one that ends no watch is found with the next event or list only, which comes after
+ * what a quiet point waits for (docs/safety.md).
+ */
 const restoreMs = 12_000;
 /** How long a Lease is held that nobody renews or gives back. */
 const leaseMs = 15_000;
