@@ -109,7 +109,7 @@ export class Copies {
   #see(plane: ControlPlane, { type, object }: WatchEvent, time: number): void {
     const { name, namespace } = object.metadata;
     const target = this.#targets.get(`${plane.name}/${namespace}`);
-    if (target === undefined || type === 'BOOKMARK' || type === 'ERROR') {
+    if (target === undefined) {
       return;
     }
     const slot = slotOf(target, name);

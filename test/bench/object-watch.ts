@@ -4,9 +4,13 @@ import type { ControlPlane } from '../sandbox/sandbox.ts';
 
 /** What the bench looks at in a watch event. */
 export interface WatchEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'ERROR';
   readonly object: {
-    readonly metadata: { readonly name: string; readonly namespace: string };
+    readonly metadata: {
+      readonly name: string;
+      readonly namespace: string;
+      readonly resourceVersion: string;
+    };
     readonly data?: Readonly<Record<string, string>>;
   };
 }
@@ -42,13 +46,7 @@ export class ObjectWatch {
       '/api/v1/configmaps?labelSelector=bench&limit=1',
     );
     const version = list.metadata.resourceVersion;
-    const answer = await this.#pool.request({
-      method: 'GET',
-      path: `/api/v1/configmaps?labelSelector=bench&watch=true&timeoutSeconds=7200&resourceVersion=${version}`,
-      headers: { authorization: `Bearer ${this.#plane.adminToken}`, accept: 'application/json' },
-      signal: this.#stop.signal,
-    });
-    void this.#read(answer.body);
+    void this.#follow(version, await this.#open(version));
   }
 
   async stop(): Promise<void> {
@@ -56,21 +54,53 @@ export class ObjectWatch {
     await this.#pool.destroy();
   }
 
-  async #read(body: AsyncIterable<Buffer>): Promise<void> {
-    let rest = Buffer.alloc(0);
+  async #open(version: string): Promise<AsyncIterable<Buffer>> {
+    const { statusCode, body } = await this.#pool.request({
+      method: 'GET',
+      path: `/api/v1/configmaps?labelSelector=bench&watch=true&timeoutSeconds=7200&resourceVersion=${version}`,
+      headers: { authorization: `Bearer ${this.#plane.adminToken}`, accept: 'application/json' },
+      signal: this.#stop.signal,
+    });
+    if (statusCode !== 200) {
+      throw new Error(`${this.#plane.name} answers a watch with ${statusCode}: ${await body.text()}`);
+    }
+    return body;
+  }
+
+  /** An API server ends a watch whose client does not keep up for a moment; the next one goes on where it ended. */
+  async #follow(from: string, first: AsyncIterable<Buffer>): Promise<void> {
     try {
-      for await (const chunk of body) {
-        const time = performance.now();
-        let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-        for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10)) {
-          this.#onEvent(trustedJson<WatchEvent>(bytes.toString('utf8', 0, end)), time);
-          bytes = bytes.subarray(end + 1);
+      let [version, body] = [from, first];
+      for (;;) {
+        const reached = await this.#read(version, body);
+        if (reached === version) {
+          throw new Error(`a watch of ${this.#plane.name} has ended without an event`);
         }
-        rest = Buffer.from(bytes);
+        [version, body] = [reached, await this.#open(reached)];
       }
-      this.#failure = `the watch of ${this.#plane.name} has ended`;
     } catch (error) {
       this.#failure = this.#stop.signal.aborted ? undefined : String(error);
     }
+  }
+
+  /** @returns the version that the last event had */
+  async #read(from: string, body: AsyncIterable<Buffer>): Promise<string> {
+    let version = from;
+    let rest = Buffer.alloc(0);
+    for await (const chunk of body) {
+      const time = performance.now();
+      let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10)) {
+        const event = trustedJson<WatchEvent>(bytes.toString('utf8', 0, end));
+        if (event.type === 'ERROR') {
+          throw new Error(`a watch of ${this.#plane.name} failed: ${JSON.stringify(event.object)}`);
+        }
+        this.#onEvent(event, time);
+        version = event.object.metadata.resourceVersion;
+        bytes = bytes.subarray(end + 1);
+      }
+      rest = Buffer.from(bytes);
+    }
+    return version;
   }
 }
