@@ -44,10 +44,62 @@ describe('NearestNames', () => {
     expect(nearest.of('minikube')).toBeUndefined();
   });
 
-  it('stops when its steps are used up', () => {
-    const nearest = new NearestNames(contexts, { steps: 300 });
-    expect(nearest.of('minikube')).toBeUndefined();
-    expect(nearest.of(contexts[0] ?? '')).toBeUndefined();
+  it('finds the nearest of 300 for five misspelt names within the steps of one review', () => {
+    const nearest = new NearestNames(contexts);
+    for (let index = 100; index < 105; index++) {
+      expect(nearest.of(`arn:aws:eks:eu-west-1:123456789012:clutser/prod-${index}`)).toBe(contexts[index]);
+    }
+  });
+
+  it.each<[string, (index: number) => string, (index: number) => string]>([
+    [
+      'differ from the first letter to the last',
+      (index) => `${'ab'.repeat(120)}known${index}`,
+      (index) => `${'ba'.repeat(120)}asked${index}`,
+    ],
+    ['differ in the middle', (index) => middle(`known${index}`), (index) => middle(`asked${index}`)],
+  ])(
+    'ends at its last step, without a suggestion, when 300 contexts and ten names of 250 letters %s',
+    (_how, known, asked) => {
+      const names = Array.from({ length: 10 }, (_, index) => asked(index));
+      const answers = (): readonly (string | undefined)[] => {
+        const nearest = new NearestNames(Array.from({ length: 300 }, (_, index) => known(index)));
+        const found = names.map((name) => nearest.of(name));
+        expect(nearest.stepsLeft).toBe(0);
+        expect(nearest.of(known(0))).toBeUndefined();
+        return found;
+      };
+      expect(answers().at(-1)).toBeUndefined();
+      expect(answers()).toEqual(answers());
+    },
+  );
+
+  it('looks at no more candidates than it has steps', () => {
+    let looks = 0;
+    const plainNames = new Map<string, string>();
+    plainNames.get = (name) => {
+      looks++;
+      return name;
+    };
+    const nearest = new NearestNames(contexts, { plainNames, steps: 1_000 });
+    for (let index = 0; index < 100; index++) {
+      nearest.of('minikube');
+    }
+    expect(looks).toBeLessThan(1_000);
+  });
+
+  it('never spends more steps than it has, and makes no suggestion that it did not compare with all candidates', () => {
+    const letters = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(fc.array(letters), fc.array(letters), fc.nat(3_000), (names, candidates, steps) => {
+        const nearest = new NearestNames(candidates, { steps });
+        for (const name of names) {
+          const found = nearest.of(name);
+          expect(nearest.stepsLeft).toBeGreaterThanOrEqual(0);
+          expect([undefined, nearestName(name, candidates)]).toContain(found);
+        }
+      }),
+    );
   });
 
   it('agrees with the whole table about names that are near', () => {
@@ -61,6 +113,10 @@ describe('NearestNames', () => {
     );
   });
 });
+
+function middle(part: string): string {
+  return `${'x'.repeat(120)}${part}${'y'.repeat(125)}`;
+}
 
 /** The optimal string alignment distance by its definition. */
 function distance(from: string, to: string): number {
