@@ -11,7 +11,6 @@ import type { ProcessEnvironment } from '../shared/process-environment.ts';
 import { ownClusterSpec } from '../shared/settings/given-kubeconfig.ts';
 import { StartupError } from '../shared/settings/startup-error.ts';
 import { checkContexts, KubeconfigWatch } from './contexts/kubeconfig-watch.ts';
-import type { Trip } from './guard/trip.ts';
 import { type Lead, runWithLeases } from './lease/lease.ts';
 import { ControllerMetrics, type MetricsSources } from './observe/controller-metrics.ts';
 import type { ControllerSettings } from './settings/settings.ts';
@@ -80,8 +79,8 @@ class Controller {
   /** Undefined before the source cluster was identified. */
   #terms: SharedTerm<Term> | undefined;
   #contexts: readonly ContextEntry[] | undefined;
-  /** Of the last term, which ended before they were written. */
-  #unwrittenTrips: readonly Trip[] = [];
+  /** Of the last term, which ended before it was written. */
+  #unwrittenState: string | undefined;
 
   constructor(
     settings: ControllerSettings,
@@ -268,11 +267,11 @@ class Controller {
           readSourceUid: (until) => this.#readSourceUid(until),
           metrics: this.#metrics,
           contexts: () => this.#contexts,
-          trips: this.#unwrittenTrips,
+          unwrittenState: this.#unwrittenState,
           signal,
         }),
-      onEnded: ({ unwrittenTrips }) => {
-        this.#unwrittenTrips = unwrittenTrips;
+      onEnded: ({ unwrittenState }) => {
+        this.#unwrittenState = unwrittenState;
       },
     });
   }

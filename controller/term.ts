@@ -8,7 +8,6 @@ import { CatalogPublisher } from './contexts/catalog-publisher.ts';
 import { Engine } from './engine.ts';
 import { createEventRecorder, type EventRecorder } from './events/recorder.ts';
 import { DeletionGuards } from './guard/deletion-guards.ts';
-import type { Trip } from './guard/trip.ts';
 import { KeptState, stateKey } from './kept/kept-state.ts';
 import { loadState } from './kept/load-state.ts';
 import type { ControllerMetrics } from './observe/controller-metrics.ts';
@@ -42,14 +41,14 @@ export interface TermOptions {
   readonly metrics: ControllerMetrics;
   /** The contexts in use now; `useContexts` brings others. */
   readonly contexts: () => readonly ContextEntry[] | undefined;
-  /** Trips of the mass-deletion guard that the last term could not write any more. */
-  readonly trips: readonly Trip[];
+  /** The state that the last term could not write any more. */
+  readonly unwrittenState: string | undefined;
   /** Aborts when the process no longer leads. */
   readonly signal: AbortSignal;
 }
 
 /**
- * One term of leadership: everything that begins and ends with it. Nothing is carried from term to term but the trips
+ * One term of leadership: everything that begins and ends with it. Nothing is carried from term to term but the state
  * that could not be written.
  */
 export class Term {
@@ -114,8 +113,9 @@ export class Term {
       onSeen: (configMap) => {
         const trip = configMap?.metadata.annotations?.[keys.releaseDeletions];
         kept.state.take(configMap?.data?.[stateKey] ?? '{}', (cluster) => this.#serves(cluster), trip);
+        const { released } = kept.state;
+        this.engine.releaseDeletions(guards.release(trip === undefined ? released : [trip, ...released]));
         guards.logTrips();
-        this.engine.releaseDeletions(guards.release(trip === undefined ? [] : [trip]));
       },
     });
     kept.onChange = () => {
@@ -177,10 +177,9 @@ export class Term {
     const { namespace } = settings;
     const { timesOther } = options.source;
     const kept = new Kept();
+    // First, as what is written counts.
+    kept.state.take(options.unwrittenState ?? '{}', () => false);
     await loadState(kept.state, { ...environment, client, namespace, signal, served: () => false });
-    for (const trip of options.trips) {
-      kept.state.addTrip(trip);
-    }
     const keyClient: Parameters<typeof loadStampKey>[0] = {
       get: (...request) => client.get(...request),
       create: provenWrites(client, confirmWith(options)).create,
@@ -189,9 +188,9 @@ export class Term {
     return new Term(options, kept, stampKey, timesOther);
   }
 
-  /** Trips of the mass-deletion guard that are not written yet. */
-  get unwrittenTrips(): readonly Trip[] {
-    return this.#catalog.isStateWritten ? [] : this.#kept.trips;
+  /** What must outlive the term, unless it is written. */
+  get unwrittenState(): string | undefined {
+    return this.#catalog.isStateWritten ? undefined : this.#kept.format();
   }
 
   /** Serves the clusters of a shard from now on, once it is read what other processes kept of them. */

@@ -1,17 +1,14 @@
 import { isRecord } from '../../shared/is-record.ts';
 import { type SyncedKindName, syncedKinds } from '../../shared/synced-kind.ts';
 import { LearntClusters } from '../contexts/learnt-clusters.ts';
-import type { Trip, TripReason } from '../guard/trip.ts';
+import type { Trip } from '../guard/trip.ts';
+import { KeptTrips } from './kept-trips.ts';
 
 /** The key of the catalog ConfigMap's data that holds the state. */
 export const stateKey = 'state.json';
 
-/** Trips beyond this many: the oldest are dropped. A cluster has two at most. */
-const maxTrips = 1_000;
 /** Namespaces in all: some 70 bytes each, in an object of at most 1 MiB that also holds the catalog. */
 const maxNamespaces = 5_000;
-
-const tripReasons: readonly TripReason[] = ['TooManyDeletions', 'TooManyUnsealed', 'SourceRestored'];
 
 type NamespacesByKind = Map<SyncedKindName, Set<string>>;
 
@@ -20,11 +17,11 @@ type NamespacesByKind = Map<SyncedKindName, Set<string>>;
  * namespace by namespace, the namespaces that hold copies, and the learnt clusters. Everything else follows from what there is.
  *
  * All processes keep all of it, so that any of them can write it. About the namespaces of a cluster, the one that serves
- * it is right; a trip is there as soon as anybody says so, until its name is released.
+ * it is right; see `KeptTrips` for the trips.
  */
 export class KeptState {
   readonly learntClusters: LearntClusters;
-  readonly #trips = new Map<string, Trip>();
+  readonly #trips = new KeptTrips();
   readonly #namespaces = new Map<string, NamespacesByKind>();
   readonly #onChange: () => void;
 
@@ -35,20 +32,15 @@ export class KeptState {
   }
 
   /**
-   * Takes what `format` of any process wrote: its trips, and the namespaces of the clusters that are not `served` here.
-   * Of two trips of the same cluster and reason, the one that is written counts. `released`: the name of a trip that counts no
-   * more, written or not. False where the text is nothing of that kind; then nothing is taken.
+   * Takes what `format` of any process wrote: its trips, but for the one that is `released`, and the namespaces of the
+   * clusters that are not `served` here. False where the text is nothing of that kind; then nothing is taken.
    */
   take(text: string, served: (cluster: string) => boolean, released?: string): boolean {
     const document = parsed(text);
     if (document === undefined) {
       return false;
     }
-    this.#takeTrips(
-      listOf(document['trips'])
-        .filter(isTrip)
-        .filter(({ name }) => name !== released),
-    );
+    this.#trips.take(document, released);
     for (const cluster of this.#namespaces.keys()) {
       if (!served(cluster)) {
         this.#namespaces.delete(cluster);
@@ -61,19 +53,6 @@ export class KeptState {
     }
     this.learntClusters.take(document['clusters']);
     return true;
-  }
-
-  #takeTrips(trips: readonly Trip[]): void {
-    const written = new Set(trips.map(({ name }) => name));
-    for (const [name, { cluster, reason }] of this.#trips) {
-      const isSame = (trip: Trip): boolean => trip.cluster === cluster && trip.reason === reason;
-      if (!written.has(name) && trips.some(isSame)) {
-        this.#trips.delete(name);
-      }
-    }
-    for (const trip of trips) {
-      this.#addTrip(trip);
-    }
   }
 
   #takeNamespaces(cluster: string, kinds: unknown): void {
@@ -94,7 +73,8 @@ export class KeptState {
   format(): string | undefined {
     const clusters = this.learntClusters.entries;
     const hasClusters = Object.keys(clusters).length > 0;
-    if (this.#trips.size === 0 && this.#namespaces.size === 0 && !hasClusters) {
+    const { trips, released } = this.#trips.entries;
+    if (trips.length === 0 && released === undefined && this.#namespaces.size === 0 && !hasClusters) {
       return undefined;
     }
     const namespaces = sorted(this.#namespaces).map(([cluster, kinds]): [string, unknown] => [
@@ -102,7 +82,8 @@ export class KeptState {
       Object.fromEntries(sorted(kinds).map(([kind, names]) => [kind, [...names].toSorted()])),
     ]);
     const document = {
-      trips: sorted(this.#trips).map(([, trip]) => trip),
+      trips,
+      ...(released === undefined ? {} : { released }),
       namespaces: Object.fromEntries<unknown>(namespaces),
       ...(hasClusters ? { clusters } : {}),
     };
@@ -110,16 +91,22 @@ export class KeptState {
   }
 
   get trips(): readonly Trip[] {
-    return [...this.#trips.values()];
+    return this.#trips.standing;
+  }
+
+  /** Names of the trips that were released, here or by another process. */
+  get released(): readonly string[] {
+    return this.#trips.released;
   }
 
   addTrip(trip: Trip): void {
-    this.#addTrip(trip);
+    this.#trips.add(trip);
     this.#onChange();
   }
 
+  /** A trip is released. */
   removeTrip(name: string): void {
-    if (this.#trips.delete(name)) {
+    if (this.#trips.release(name)) {
       this.#onChange();
     }
   }
@@ -148,16 +135,6 @@ export class KeptState {
         });
       },
     };
-  }
-
-  /** Which trip is the oldest must not depend on who learned of it when: all processes write the same. */
-  #addTrip(trip: Trip): void {
-    this.#trips.set(trip.name, trip);
-    if (this.#trips.size > maxTrips) {
-      const age = ({ since, name }: Trip): string => `${since} ${name}`;
-      const [oldest] = [...this.#trips.values()].toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
-      this.#trips.delete(oldest?.name ?? '');
-    }
   }
 
   /** True where the namespace is new. */
@@ -201,16 +178,6 @@ function parsed(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isTrip(value: unknown): value is Trip {
-  return (
-    isRecord(value) &&
-    typeof value['name'] === 'string' &&
-    (value['cluster'] === undefined || typeof value['cluster'] === 'string') &&
-    tripReasons.some((reason) => reason === value['reason']) &&
-    typeof value['since'] === 'string'
-  );
 }
 
 function listOf(value: unknown): readonly unknown[] {

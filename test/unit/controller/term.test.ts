@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KeptState, stateKey } from '../../../controller/kept/kept-state.ts';
+import type { Trip } from '../../../controller/guard/trip.ts';
+import { stateKey } from '../../../controller/kept/kept-state.ts';
 import { ControllerMetrics } from '../../../controller/observe/controller-metrics.ts';
 import type { ControllerSettings } from '../../../controller/settings/settings.ts';
 import { KnownSource } from '../../../controller/source/known-source.ts';
@@ -8,6 +9,7 @@ import { catalogConfigMapName } from '../../../shared/catalog/document.ts';
 import type { KubeObject, PayloadObject } from '../../../shared/kube/object.ts';
 import { configMaps, namespaces } from '../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../shared/logger.ts';
+import { trustedJson } from '../../sandbox/json.ts';
 import { FakeApi } from '../fakes/fake-api.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 
@@ -90,7 +92,7 @@ async function begin(): Promise<Term> {
       { clock },
     ),
     contexts: () => [],
-    trips: [],
+    unwrittenState: undefined,
     signal: stop.signal,
   });
 }
@@ -120,18 +122,46 @@ describe('a term', () => {
     await term.take(0, new AbortController().signal);
     await clock.advance(5_000);
     term.engine.sourceRestored();
-    const leave = async (): Promise<string | undefined> => {
+    const leave = async (): Promise<readonly Trip[]> => {
       await term.leave(0);
-      return api.peek<PayloadObject>(configMaps, 'own', catalogConfigMapName)?.data?.[stateKey];
+      return keptTrips();
     };
     const leaving = leave();
     await clock.advance(10_000);
-    const text = await leaving;
-    const next = new KeptState(() => undefined);
-    next.take(text ?? '{}', () => false);
-    expect(next.trips.map(({ reason }) => reason)).toEqual(['SourceRestored']);
+    expect(await leaving).toMatchObject([{ reason: 'SourceRestored' }]);
+    stop.abort();
+    await clock.advance(20_000);
+    await running;
+  });
+
+  it('ends a trip that another process released, although another name stands in the annotation by now', async () => {
+    const term = await begin();
+    const running = term.run();
+    await term.take(0, new AbortController().signal);
+    await clock.advance(5_000);
+    term.engine.sourceRestored();
+    await clock.advance(5_000);
+    const [written] = keptTrips();
+    expect(written).toMatchObject({ reason: 'SourceRestored' });
+    const { name = '', since } = written ?? {};
+    api.put<PayloadObject>(configMaps, {
+      metadata: {
+        namespace: 'own',
+        name: catalogConfigMapName,
+        annotations: { 'kubed.appscode.com/release-deletions': 'another' },
+      },
+      data: { [stateKey]: JSON.stringify({ trips: [], released: { [name]: since } }) },
+    });
+    await clock.advance(5_000);
+    expect(keptTrips()).toEqual([]);
     stop.abort();
     await clock.advance(20_000);
     await running;
   });
 });
+
+/** The trips as they are written. */
+function keptTrips(): readonly Trip[] {
+  const { data } = api.peek<PayloadObject>(configMaps, 'own', catalogConfigMapName) ?? {};
+  return trustedJson<{ trips: readonly Trip[] }>(data?.[stateKey] ?? '{"trips":[]}').trips;
+}

@@ -53,7 +53,7 @@ describe('the kept state', () => {
     );
   });
 
-  it('is gone when everything in it is', () => {
+  it('is gone when everything in it is, but for the names of released trips', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const state = stateOf(given);
@@ -63,7 +63,9 @@ describe('the kept state', () => {
         for (const [cluster, kind, namespace] of given.namespaces) {
           state.namespacesIn(cluster).forget(kind, namespace);
         }
-        expect(state.format()).toBeUndefined();
+        const released = Object.fromEntries(given.trips.map(({ name, since }) => [name, since]));
+        const left = given.trips.length > 0 ? { trips: [], released, namespaces: {} } : undefined;
+        expect(JSON.parse(state.format() ?? 'null')).toEqual(left ?? null);
       }),
     );
   });
@@ -92,6 +94,15 @@ describe('the kept state', () => {
       }
     }
     expect([state.trips.length, state.namespacesIn('c').of('Secret').size]).toEqual([1_000, 5_000]);
+    for (let index = 0; index < 1_200; index += 1) {
+      state.addTrip({ name: `r-${index}`, reason: 'SourceRestored', since: String(index).padStart(4, '0') });
+      state.removeTrip(`r-${index}`);
+    }
+    expect([
+      state.released.length,
+      state.released.includes('r-199'),
+      state.released.includes('r-200'),
+    ]).toEqual([1_000, false, true]);
   });
 });
 
@@ -107,6 +118,13 @@ class Process {
   see(text: string | undefined, released?: string): void {
     this.state.take(text ?? '{}', this.serves, released);
   }
+
+  /** Ends what was released elsewhere. */
+  release(): void {
+    for (const name of this.state.released) {
+      this.state.removeTrip(name);
+    }
+  }
 }
 
 const trip = (name: string, cluster?: string) => ({
@@ -120,7 +138,7 @@ describe('several processes', () => {
   it('come to the same state by writing what each of them knows, and then rest', () => {
     const change = fc.record({
       who: fc.nat(2),
-      what: fc.constantFrom('remember', 'forget', 'write', 'trip'),
+      what: fc.constantFrom('remember', 'forget', 'write', 'trip', 'release'),
       cluster: fc.nat(5),
       namespace: names,
     });
@@ -129,6 +147,7 @@ describe('several processes', () => {
         // Cluster 0 and 3 are served by process 0, and so on.
         const processes = [0, 1, 2].map((who) => new Process((cluster) => Number(cluster) % 3 === who));
         let text: string | undefined;
+        const released = new Set<string>();
         const write = (who: number): void => {
           processes[who]?.see(text);
           text = processes[who]?.state.format();
@@ -139,7 +158,15 @@ describe('several processes', () => {
           if (what === 'write') {
             write(who);
           } else if (what === 'trip') {
-            state.addTrip(trip(`${namespace}-${who}`, own));
+            const name = `${namespace}-${who}`;
+            if (!released.has(name)) {
+              state.addTrip(trip(name, own));
+            }
+          } else if (what === 'release') {
+            for (const { name } of state.trips) {
+              released.add(name);
+              state.removeTrip(name);
+            }
           } else {
             state.namespacesIn(own)[what]('Secret', namespace);
           }
@@ -151,9 +178,14 @@ describe('several processes', () => {
         );
         for (const who of [0, 1, 2, 0, 1, 2]) {
           write(who);
+          processes[who]?.release();
+        }
+        for (const who of [0, 1, 2]) {
+          write(who);
         }
         for (const { state, serves } of processes) {
           expect(state.format()).toBe(text);
+          expect(state.trips.filter(({ name }) => released.has(name))).toEqual([]);
           expect(
             Array.from({ length: 6 }, (_, cluster) => String(cluster))
               .filter(serves)
@@ -201,5 +233,30 @@ describe('several processes', () => {
     process.state.addTrip(trip('new', 'c'));
     process.see(text, 'old');
     expect(process.state.trips.map(({ name }) => name)).toEqual(['new']);
+  });
+
+  it('do not bring back a trip that was released before they wrote theirs, nor by what they write later', () => {
+    const [first, late, started] = [0, 1, 2].map(() => new Process(() => false));
+    first?.state.addTrip(trip('k3f9x2', 'c'));
+    const text = first?.state.format();
+    late?.see(text);
+    // The first one writes the release, and the late one sees neither it nor the annotation, but writes.
+    first?.state.removeTrip('k3f9x2');
+    first?.see(late?.state.format());
+    expect(first?.state.trips).toEqual([]);
+    // Another name stands in the annotation by now.
+    late?.see(first?.state.format(), 'another');
+    late?.release();
+    started?.see(late?.state.format());
+    expect([late?.state.trips, started?.state.trips]).toEqual([[], []]);
+  });
+
+  it('remember a release that one of them alone saw, of a trip of another one', () => {
+    const [first, second] = [new Process(() => false), new Process(() => false)];
+    first.state.addTrip(trip('k3f9x2'));
+    const text = first.state.format();
+    second.see(text, 'k3f9x2');
+    second.see(text);
+    expect([second.state.trips, second.state.released]).toEqual([[], ['k3f9x2']]);
   });
 });
