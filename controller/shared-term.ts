@@ -62,9 +62,12 @@ export class SharedTerm<T extends TermOfShards> {
       shards.delete(shard);
       if (shards.size === 0) {
         stop.abort();
-        await ended;
       } else if (this.#running === running) {
         await this.#term?.leave(shard);
+      }
+      if (stop.signal.aborted) {
+        // No Lease is released before the end: what the term writes last is about every shard that it held.
+        await ended;
       }
     }
   }

@@ -22,7 +22,7 @@ import { type Confirm, provenWrites } from './source/proven-writes.ts';
 import { type SourceIdentity, sourceNamespaceUid } from './source/source-identity.ts';
 import { loadStampKey } from './source/stamp-key.ts';
 
-/** Milliseconds for which a shard is kept back until trips of its clusters are written. */
+/** Milliseconds for which Leases are kept back until trips are written: part of the 20 s a clean stop has. */
 const writeMs = 5_000;
 /** Milliseconds between two looks whether they are. */
 const writeLookMs = 50;
@@ -59,7 +59,9 @@ export class Term {
   readonly #catalog: CatalogPublisher;
   readonly #kept: KeptState;
   readonly #eventClient: KubeClient;
+  /** Aborts when the state is written for the last time, or must not be: another cluster answers at the source's address. */
   readonly #end = new AbortController();
+  /** Aborts when work is to end. */
   readonly #signal: AbortSignal;
   /** The shards whose clusters are served. */
   readonly #shards = new Set<number>();
@@ -75,11 +77,8 @@ export class Term {
     this.#eventClient = options.openSource();
     this.#kept = kept.state;
     const confirm = confirmWith(options);
-    const identityCheck = new IdentityCheck({
-      clock,
-      source,
-      readUid: () => options.readSourceUid(this.#signal),
-    });
+    const identityCheck = checkUntil(options, this.#signal);
+    const catalogCheck = checkUntil(options, this.#end.signal);
     this.events = createEventRecorder({
       ...parts,
       client: {
@@ -107,12 +106,13 @@ export class Term {
     this.#catalog = new CatalogPublisher({
       ...parts,
       writes: provenWrites(client, confirm),
-      confirm: () => identityCheck.confirm(),
+      confirm: () => catalogCheck.confirm(),
       state: { key: stateKey, text: () => kept.state.format() },
-      publishes: () => this.#shards.has(0),
+      publishes: () => this.#shards.has(0) && !this.#signal.aborted,
       onSeen: (configMap) => {
         const trip = configMap?.metadata.annotations?.[keys.releaseDeletions];
-        kept.state.take(configMap?.data?.[stateKey] ?? '{}', (cluster) => this.#serves(cluster), trip);
+        const served = (cluster: string): boolean => this.#serves(cluster) && !this.#signal.aborted;
+        kept.state.take(configMap?.data?.[stateKey] ?? '{}', served, trip);
         const { released } = kept.state;
         this.engine.releaseDeletions(guards.release(trip === undefined ? released : [trip, ...released]));
         guards.logTrips();
@@ -213,13 +213,18 @@ export class Term {
 
   /** Serves the clusters of a shard no longer; resolves when all passes about them have ended and their trips are written. */
   async leave(shard: number): Promise<void> {
-    const { clock } = this.#options.environment;
     this.#shards.delete(shard);
     await this.#shardsChanged();
-    // Whoever serves the shard next reads the trips when it takes it.
+    await this.#stateWritten();
+  }
+
+  /** Resolves when the state is written, or cannot be in time. Whoever serves a shard next reads the trips when it takes it. */
+  async #stateWritten(): Promise<void> {
+    const { clock } = this.#options.environment;
+    const { signal } = this.#end;
     const deadline = clock.monotonic() + writeMs;
-    while (!this.#catalog.isStateWritten && clock.monotonic() < deadline && !this.#signal.aborted) {
-      await clock.sleep(writeLookMs, this.#signal);
+    while (!this.#catalog.isStateWritten && clock.monotonic() < deadline && !signal.aborted) {
+      await clock.sleep(writeLookMs, signal);
     }
   }
 
@@ -232,7 +237,10 @@ export class Term {
     return this.#shards.has(shardOf(cluster, this.#options.settings.shards));
   }
 
-  /** Works until the process no longer leads, or another cluster answers at the source's address. */
+  /**
+   * Works until the process no longer leads, or another cluster answers at the source's address. Passes can trip until they
+   * have ended, so the state is written after them.
+   */
   async run(): Promise<void> {
     const { source, settings, identified, environment } = this.#options;
     const { logger } = environment;
@@ -244,11 +252,15 @@ export class Term {
         clusterName: settings.clusterName,
         clusterUID: identified.uid,
       });
+      const work = this.engine
+        .run()
+        .then(() => this.#stateWritten())
+        .finally(() => this.#end.abort());
       await Promise.all([
-        this.engine.run(),
+        work,
         this.events.run(this.#signal),
         this.reporter.run(this.#signal),
-        this.#catalog.run(this.#signal),
+        this.#catalog.run(this.#end.signal),
       ]);
       logger.info('propagation stopped');
     } finally {
@@ -265,6 +277,10 @@ class Kept {
   readonly state = new KeptState(() => {
     this.onChange();
   });
+}
+
+function checkUntil({ environment, source, readSourceUid }: TermOptions, signal: AbortSignal): IdentityCheck {
+  return new IdentityCheck({ clock: environment.clock, source, readUid: () => readSourceUid(signal) });
 }
 
 function confirmWith({ source, readSourceUid }: TermOptions): Confirm {

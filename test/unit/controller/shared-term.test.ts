@@ -97,6 +97,17 @@ describe('the term of a process', () => {
     ]);
   });
 
+  it('gives back no shard before it has ended where all are given up at once', async () => {
+    const holds = [hold(0), hold(1)];
+    await settle();
+    for (const { lose, done } of holds) {
+      lose();
+      void done.then(() => happened.push('given back'));
+    }
+    await Promise.all(holds.map(({ done }) => done));
+    expect(happened.slice(3)).toEqual(['term 1 leaves 0', 'term 1 ends', 'told', 'given back', 'given back']);
+  });
+
   it('that ends by itself ends the service of every shard', async () => {
     const holds = [hold(0), hold(1)];
     await settle();

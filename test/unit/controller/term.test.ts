@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Trip } from '../../../controller/guard/trip.ts';
-import { stateKey } from '../../../controller/kept/kept-state.ts';
+import { KeptState, stateKey } from '../../../controller/kept/kept-state.ts';
 import { ControllerMetrics } from '../../../controller/observe/controller-metrics.ts';
 import type { ControllerSettings } from '../../../controller/settings/settings.ts';
 import { KnownSource } from '../../../controller/source/known-source.ts';
 import { Term } from '../../../controller/term.ts';
 import { catalogConfigMapName } from '../../../shared/catalog/document.ts';
+import { ApiError } from '../../../shared/kube/errors.ts';
 import type { KubeObject, PayloadObject } from '../../../shared/kube/object.ts';
 import { configMaps, namespaces } from '../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../shared/logger.ts';
@@ -132,6 +133,39 @@ describe('a term', () => {
     stop.abort();
     await clock.advance(20_000);
     await running;
+  });
+
+  it('has written its trips when it ends, also where a write is refused first', async () => {
+    const term = await begin();
+    const running = term.run();
+    await term.take(0, new AbortController().signal);
+    await clock.advance(5_000);
+    term.engine.sourceRestored();
+    api.failNext('update', new ApiError(500, 'ServerError'));
+    stop.abort();
+    let trips: readonly Trip[] = [];
+    const ended = running.then(() => {
+      trips = keptTrips();
+    });
+    await clock.advance(20_000);
+    await ended;
+    expect(trips).toMatchObject([{ reason: 'SourceRestored' }]);
+    expect(term.unwrittenState).toBeUndefined();
+  });
+
+  it('ends in time where its trips cannot be written, and leaves them to the next one', async () => {
+    const term = await begin();
+    const running = term.run();
+    await term.take(0, new AbortController().signal);
+    await clock.advance(5_000);
+    term.engine.sourceRestored();
+    api.fault = ({ verb }) => (verb === 'update' ? { before: new ApiError(403, 'Forbidden') } : undefined);
+    stop.abort();
+    await clock.advance(15_000);
+    await running;
+    const state = new KeptState(() => undefined);
+    state.take(term.unwrittenState ?? '{}', () => false);
+    expect(state.trips).toMatchObject([{ reason: 'SourceRestored' }]);
   });
 
   it('ends a trip that another process released, although another name stands in the annotation by now', async () => {
