@@ -120,13 +120,15 @@ export class CatalogPublisher {
   async #bringInSync(signal: AbortSignal): Promise<boolean> {
     const { writes, namespace, logger, state, publishes } = this.#options;
     const stored = this.#stored;
-    if (this.#wanted === undefined || stored === undefined) {
+    if (stored === undefined) {
       return true;
     }
     const storedText = stored?.data?.[catalogKey];
-    const catalog = publishes()
-      ? withKnownIdentities(this.#wanted, this.#published ?? readable(storedText))
-      : undefined;
+    // The state does not wait for contexts: a trip before them must outlive the process, too.
+    const catalog =
+      this.#wanted !== undefined && publishes()
+        ? withKnownIdentities(this.#wanted, this.#published ?? readable(storedText))
+        : undefined;
     const text = catalog === undefined ? storedText : formatCatalog(catalog);
     const stateText = state.text();
     const data = {

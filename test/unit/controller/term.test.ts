@@ -143,13 +143,13 @@ describe('a term', () => {
     term.engine.sourceRestored();
     api.failNext('update', new ApiError(500, 'ServerError'));
     stop.abort();
-    let trips: readonly Trip[] = [];
-    const ended = running.then(() => {
-      trips = keptTrips();
-    });
+    const tripsAtTheEnd = async (): Promise<readonly Trip[]> => {
+      await running;
+      return keptTrips();
+    };
+    const ended = tripsAtTheEnd();
     await clock.advance(20_000);
-    await ended;
-    expect(trips).toMatchObject([{ reason: 'SourceRestored' }]);
+    expect(await ended).toMatchObject([{ reason: 'SourceRestored' }]);
     expect(term.unwrittenState).toBeUndefined();
   });
 

@@ -24,7 +24,12 @@ beforeEach(() => {
   api = new FakeApi(clock);
   [isSource, annotations, stop] = [true, [], new AbortController()];
   [publishes, state] = [true, undefined];
-  publisher = new CatalogPublisher({
+  publisher = newPublisher();
+  publisher.publish({ contexts: new Map() });
+});
+
+function newPublisher(): CatalogPublisher {
+  return new CatalogPublisher({
     client: api,
     writes: api,
     confirm: () => (isSource ? Promise.resolve() : Promise.reject(new Error('another cluster'))),
@@ -38,8 +43,7 @@ beforeEach(() => {
       annotations.push(seen?.metadata.annotations ?? {});
     },
   });
-  publisher.publish({ contexts: new Map() });
-});
+}
 
 afterEach(async () => {
   stop.abort();
@@ -73,6 +77,20 @@ describe('the publisher of the catalog', () => {
     publisher.changed();
     await clock.advance(1_000);
     expect(published()?.[catalogKey]).not.toBe('theirs');
+  });
+
+  it('writes the state before the first contexts are known, so that no trip is lost', async () => {
+    publisher = newPublisher();
+    running = publisher.run(stop.signal);
+    await clock.advance(1_000);
+    expect(published()).toBeUndefined();
+    state = 'a trip';
+    publisher.changed();
+    await clock.advance(1_000);
+    expect(published()).toEqual({ 'state.json': 'a trip' });
+    publisher.publish({ contexts: new Map() });
+    await clock.advance(1_000);
+    expect(Object.keys(published() ?? {}).toSorted()).toEqual([catalogKey, 'state.json']);
   });
 
   it('takes nothing from a list of another cluster at the address of the source, and writes nothing there', async () => {
