@@ -1,3 +1,4 @@
+import type { Clock } from '../../shared/clock.ts';
 import { ApiError, isApiError, TransportError } from '../../shared/kube/errors.ts';
 import type { Circumstances } from '../../shared/rules/subject.ts';
 import type { Claims } from '../claims/claims.ts';
@@ -21,6 +22,12 @@ export type AwaitSource = <T>(answer: Promise<T>) => Promise<T>;
 /** How often a pass starts over because something else stood there than was thought. */
 const maxRounds = 8;
 
+/**
+ * Milliseconds after which a proof is made again before it is acted upon: the source can have come back while the pass waited, and
+ * another process can have found its copy in sync.
+ */
+const proofCountsForMs = 15_000;
+
 export interface ReconcilerOptions {
   readonly cluster: string;
   readonly claims: Claims;
@@ -35,6 +42,7 @@ export interface ReconcilerOptions {
   /** True when a person was seen deleting the source or changing its list. */
   readonly wasWitnessed: (source: string) => boolean;
   readonly versionsTrusted: () => boolean;
+  readonly clock: Clock;
 }
 
 /**
@@ -59,9 +67,11 @@ export class Reconciler {
   }
 
   async #pass(target: TargetRef, ofSource: AwaitSource): Promise<Pass> {
-    const { claims, index, cluster, versionsTrusted } = this.#options;
+    const { claims, index, cluster, versionsTrusted, clock } = this.#options;
     let facts: Facts = { target, claims: [], observed: 'unlisted', versionsTrusted: true };
     let foreign: CopyRecord | undefined;
+    /** When the proof in `facts` was asked for. */
+    let askedAt = 0;
     try {
       for (let round = 0; round < maxRounds; round += 1) {
         const known = index.observed(target);
@@ -71,8 +81,12 @@ export class Reconciler {
           // A foreign object is not kept in the index; it was seen a moment ago, in this very pass.
           observed: known === 'absent' && foreign !== undefined ? foreign : known,
           versionsTrusted: versionsTrusted(),
+          release: clock.monotonic() - askedAt <= proofCountsForMs ? facts.release : undefined,
         };
         const decision = decide(facts);
+        if (decision.action === 'gather' && decision.fact === 'release') {
+          askedAt = clock.monotonic();
+        }
         const step = await this.#step(decision, facts, ofSource);
         if ('outcome' in step) {
           this.#note(decision, facts);

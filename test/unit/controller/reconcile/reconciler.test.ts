@@ -32,10 +32,12 @@ class Bench {
   readonly claims = new Claims(circumstances);
   readonly guards = someGuards(this.clock);
   readonly guard = this.guards.open('cluster-c1');
+  /** What the source cluster does while it is asked who it is. */
+  confirm: () => Promise<void> = () => Promise.resolve();
   readonly #signal = new AbortController().signal;
   readonly #reader = new SourceReader({
     client: this.source,
-    identity: { confirm: () => Promise.resolve() },
+    identity: { confirm: () => this.confirm() },
     keys,
     stampKey,
     onVersion: () => undefined,
@@ -68,6 +70,7 @@ class Bench {
     linksFor: () => [this.#link],
     wasWitnessed: () => false,
     versionsTrusted: () => true,
+    clock: this.clock,
   });
 
   constructor() {
@@ -198,6 +201,20 @@ describe('a pass', () => {
     expect(bench.copy()).toBeDefined();
     expect(await bench.pass()).toEqual({ kind: 'written', action: 'delete', reason: 'SourceDeleted' });
     expect(bench.copy()).toBeUndefined();
+  });
+
+  it('does not delete on an old proof: the source can have come back since', async () => {
+    bench.annotate('demo', '1');
+    await bench.pass();
+    const source = bench.source.peek(configMaps, 'demo', 'omni') ?? anObject(configMaps, 'demo', 'omni');
+    bench.withdraw('demo');
+    bench.confirm = async () => {
+      bench.confirm = () => Promise.resolve();
+      bench.source.put(configMaps, source);
+      await bench.clock.advance(16_000);
+    };
+    expect(await bench.pass()).toEqual({ kind: 'left', reason: 'StillListed' });
+    expect(bench.copy()).toBeDefined();
   });
 
   it('hands a copy over in place when its source lets go', async () => {
