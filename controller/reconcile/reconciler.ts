@@ -162,8 +162,7 @@ export class Reconciler {
     if (typeof observed === 'string' || observed.origin === undefined) {
       return undefined;
     }
-    const { origin } = observed;
-    const live = await sources.readLive(target.kind, origin.namespace, origin.name);
+    const live = await sources.readLive(target.kind, observed.origin);
     const { uid, resourceVersion } = observed;
     return { uid, resourceVersion, release: releaseOf(target, cluster, observed, live, circumstances()) };
   }

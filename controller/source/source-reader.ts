@@ -7,6 +7,7 @@ import { isSpecial } from '../../shared/rules/special-secret.ts';
 import { type SyncedKindName, syncedKind } from '../../shared/synced-kind.ts';
 import type { SourceContent } from '../copy/build-copy.ts';
 import { contentOfSource, contentStamp, sizeOf } from '../copy/content.ts';
+import type { RecordedOrigin } from '../copy/copy-record.ts';
 import { LiveReads } from './live-reads.ts';
 import { type SourceRecord, sourceKey, sourceRecordOf } from './source-record.ts';
 
@@ -104,12 +105,13 @@ export class SourceReader {
   }
 
   /**
-   * The object as it is now on the source cluster, metadata only; undefined when it does not exist there. A read of a
+   * The source of a copy as it is now on the source cluster, metadata only; undefined when it does not exist there. A read of a
    * moment ago serves as well while no event about the source came. The cluster's identity is confirmed after it. Throws
    * SourceReadError or OtherClusterError.
    */
-  readLive(kind: SyncedKindName, namespace: string, name: string): Promise<KubeObject | undefined> {
-    return this.#live.get(sourceKey({ kind, namespace, name }), async () => {
+  readLive(kind: SyncedKindName, origin: RecordedOrigin): Promise<KubeObject | undefined> {
+    const { namespace, name } = origin;
+    return this.#live.get(sourceKey({ kind, namespace, name }), origin, async () => {
       let flowSchema: string | undefined;
       const object = await this.#get(kind, namespace, name, (seen) => {
         flowSchema = seen;

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedOrigin } from '../../../../controller/copy/copy-record.ts';
 import { OtherClusterError } from '../../../../controller/source/identity-check.ts';
 import { SourceReadError, SourceReader } from '../../../../controller/source/source-reader.ts';
 import { type SourceRecord, sourceRecordOf } from '../../../../controller/source/source-record.ts';
@@ -176,37 +177,52 @@ describe('the cache of payloads', () => {
   });
 });
 
+/** What a copy records of its source. */
+function originOf(name: string, resourceVersion = '1'): RecordedOrigin {
+  return { namespace: 'demo', name, uid: `uid-${name}`, resourceVersion };
+}
+
 describe('the live read that a deletion rests on', () => {
   it('is of metadata, and says absent only where the API server does', async () => {
     const reader = aReader();
     stored('a');
-    expect((await reader.readLive('ConfigMap', 'demo', 'a'))?.metadata.name).toBe('a');
+    expect((await reader.readLive('ConfigMap', originOf('a')))?.metadata.name).toBe('a');
     expect(api.calls.at(-1)).toMatchObject({ verb: 'get', shape: 'metadata' });
-    expect(await reader.readLive('ConfigMap', 'demo', 'b')).toBeUndefined();
+    expect(await reader.readLive('ConfigMap', originOf('b'))).toBeUndefined();
     api.failNext('get', new ApiError(404, 'NamespaceNotFound'));
-    expect(await reader.readLive('ConfigMap', 'demo', 'c')).toBeUndefined();
+    expect(await reader.readLive('ConfigMap', originOf('c'))).toBeUndefined();
   });
 
   it('serves every cluster that the source leaves at the same time, until an event about the source comes', async () => {
     const reader = aReader();
     const leave = (): Promise<unknown> =>
-      Promise.all(Array.from({ length: 50 }, () => reader.readLive('ConfigMap', 'demo', 'a')));
+      Promise.all(Array.from({ length: 50 }, () => reader.readLive('ConfigMap', originOf('a'))));
     await leave();
     await leave();
     expect(gets()).toBe(1);
     reader.sourceChanged('ConfigMap/demo/a', stored('a'));
-    expect(await reader.readLive('ConfigMap', 'demo', 'a')).toBeDefined();
+    expect(await reader.readLive('ConfigMap', originOf('a'))).toBeDefined();
     expect(gets()).toBe(2);
     await clock.advance(5_001);
-    await reader.readLive('ConfigMap', 'demo', 'a');
+    await reader.readLive('ConfigMap', originOf('a'));
+    expect(gets()).toBe(3);
+  });
+
+  it('is made again for a copy of a later version: another process can know that the source came back', async () => {
+    const reader = aReader();
+    await reader.readLive('ConfigMap', originOf('a', '5'));
+    await reader.readLive('ConfigMap', originOf('a', '4'));
+    expect(gets()).toBe(1);
+    await reader.readLive('ConfigMap', originOf('a', '6'));
+    await reader.readLive('ConfigMap', { ...originOf('a', '6'), uid: 'made anew' });
     expect(gets()).toBe(3);
   });
 
   it('is tried again after a failure', async () => {
     const reader = aReader();
     api.failNext('get', new ApiError(500, 'ServerError'));
-    await expect(reader.readLive('ConfigMap', 'demo', 'a')).rejects.toThrow(SourceReadError);
-    expect(await reader.readLive('ConfigMap', 'demo', 'a')).toBeUndefined();
+    await expect(reader.readLive('ConfigMap', originOf('a'))).rejects.toThrow(SourceReadError);
+    expect(await reader.readLive('ConfigMap', originOf('a'))).toBeUndefined();
   });
 
   it('ends with the confirmation that it was the source cluster which answered', async () => {
@@ -215,7 +231,7 @@ describe('the live read that a deletion rests on', () => {
       expect(api.calls.at(-1)).toMatchObject({ verb: 'get', name: 'a' });
       return Promise.reject(new OtherClusterError());
     };
-    await expect(reader.readLive('ConfigMap', 'demo', 'a')).rejects.toThrow(OtherClusterError);
+    await expect(reader.readLive('ConfigMap', originOf('a'))).rejects.toThrow(OtherClusterError);
   });
 
   it.each([
@@ -227,6 +243,6 @@ describe('the live read that a deletion rests on', () => {
   ])('fails otherwise: %s proves nothing', async (error) => {
     stored('a');
     api.failNext('get', error);
-    await expect(aReader().readLive('ConfigMap', 'demo', 'a')).rejects.toThrow(SourceReadError);
+    await expect(aReader().readLive('ConfigMap', originOf('a'))).rejects.toThrow(SourceReadError);
   });
 });
