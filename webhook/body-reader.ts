@@ -58,7 +58,8 @@ export async function readJson(
       body.fail(new RequestProblem(400, 'the body is not as long as its Content-Length'));
     }
   };
-  request.on('data', take).once('end', body.end).once('error', broken).once('close', broken);
+  // Each comes once, and removing listeners would cost more than calling them.
+  request.on('data', take).on('end', body.end).on('error', broken).on('close', broken);
   try {
     return parse(await body.whole);
   } catch (error) {

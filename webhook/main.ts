@@ -181,7 +181,7 @@ class Webhook {
     return (request, response) => {
       const started = clock.monotonic();
       const ended = this.#metrics.began(isReview(request.url) ? reviewPath : 'other');
-      response.once('close', () => {
+      response.on('close', () => {
         ended(response.statusCode, (clock.monotonic() - started) / 1000);
       });
       handler(request, response);

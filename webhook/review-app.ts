@@ -74,8 +74,14 @@ function answerReview(options: ReviewAppOptions): RequestHandler {
   return async (request, response) => {
     checkType(request);
     const review = format.read(await readJson(request, wanted, budget));
+    const text = answerTo(review, options);
     // What express adds to an answer would cost more than the verdict.
-    response.setHeader('Content-Type', 'application/json; charset=utf-8').end(answerTo(review, options));
+    response
+      .writeHead(200, {
+        'Content-Type': 'application/json; charset=utf-8',
+        'Content-Length': Buffer.byteLength(text),
+      })
+      .end(text);
   };
 }
 

@@ -149,7 +149,7 @@ export class WebhookServer {
       const cancel = clock.schedule(this.#times.exchangeMs, () => {
         socket.destroy();
       });
-      response.once('close', () => {
+      response.on('close', () => {
         cancel();
         if (response.writableFinished && response.statusCode === 200) {
           this.#connections.useful(socket);

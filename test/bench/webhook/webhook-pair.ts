@@ -15,7 +15,7 @@ import { reviewBody, type Verdict, verdicts } from './review-body.ts';
 
 const constantWebhook = join(import.meta.dirname, 'constant-webhook.ts');
 /** The API server adds its time-out. */
-const reviewPath = '/validate?timeout=3s';
+const query = '?timeout=3s';
 
 /** The webhook, and an express server that parses the same reviews and answers what the webhook answered to one. */
 export class WebhookPair implements AsyncDisposable {
@@ -49,7 +49,7 @@ export class WebhookPair implements AsyncDisposable {
     };
     const answers: Partial<Record<Verdict, unknown>> = {};
     for (const verdict of verdicts) {
-      const { text } = await webhook.ask(reviewPath, bodies[verdict]);
+      const { text } = await webhook.ask(`/validate${query}`, bodies[verdict]);
       const answer = trustedJson<{ readonly response: { readonly allowed: boolean } }>(text);
       if (answer.response.allowed !== (verdict === 'accepted')) {
         throw new Error(`the webhook answered otherwise than ${verdict}: ${text}`);
@@ -66,7 +66,7 @@ export class WebhookPair implements AsyncDisposable {
   }
 
   path(side: Side, verdict: Verdict): string {
-    return side === 'product' ? reviewPath : `/${verdict}`;
+    return side === 'product' ? `/validate${query}` : `/${verdict}${query}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
