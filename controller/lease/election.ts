@@ -1,10 +1,11 @@
 import type { Clock, Random } from '../../shared/clock.ts';
-import { AbortedError, ApiError } from '../../shared/kube/errors.ts';
+import { AbortedError, ApiError, isApiError } from '../../shared/kube/errors.ts';
+import { ChangeLog } from '../../shared/log/change-log.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { type CandidateOptions, LeaseCandidate } from './candidate.ts';
 import type { SharedLease } from './fair-share.ts';
 import type { Lease } from './record.ts';
-import { type LeaseState, LeaseStateReporter, leaseFailureReason } from './state.ts';
+import { type LeaseState, LeaseStateReporter, leaseFailureReason, remedies } from './state.ts';
 
 export interface LeaseTimes {
   readonly leaseDurationMs: number;
@@ -29,6 +30,7 @@ export class Election {
   readonly #candidate: LeaseCandidate;
   readonly #logger: Logger;
   readonly #report: LeaseStateReporter;
+  readonly #refusals: ChangeLog;
   #giveBack: () => void = () => undefined;
 
   constructor(options: ElectionOptions) {
@@ -36,6 +38,7 @@ export class Election {
     this.#options = options;
     this.#logger = options.logger.with({ lease: `${options.namespace}/${options.name}` });
     this.#report = new LeaseStateReporter(this.#logger, options.onTransition);
+    this.#refusals = new ChangeLog(this.#logger);
     // Two requests fit into the deadline: one that hangs does not cost the leadership.
     this.#candidate = new LeaseCandidate({ ...options, requestTimeoutMs: options.renewDeadlineMs / 2 });
   }
@@ -58,7 +61,8 @@ export class Election {
   /** Takes the lease, which is free as it was noted; yields monotonic milliseconds since when it is ours. */
   async take(signal: AbortSignal): Promise<number | undefined> {
     const attempt = await this.#candidate.take(signal);
-    if (!attempt.held) this.#report.standby(attempt.holder);
+    if (attempt.held) this.#refusals.clear();
+    else this.#report.standby(attempt.holder);
     return attempt.held && !signal.aborted ? attempt.since : undefined;
   }
 
@@ -66,9 +70,15 @@ export class Election {
   async ask(signal: AbortSignal): Promise<void> {
     try {
       await this.#candidate.ask(signal);
+      this.#refusals.clear();
     } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
       // The holder renews all the time; the next look shows what came of it.
-      if (!(error instanceof ApiError) && !signal.aborted) throw error;
+      if (!isApiError(error, 'Conflict', 'NotFound')) {
+        const reason = leaseFailureReason(error);
+        this.#refusals.warn('lease cannot be asked for, retrying', { reason, remedy: remedies[reason] });
+      }
     }
   }
 

@@ -10,7 +10,8 @@ export function leaseFailureReason(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-const remedies: Readonly<Record<string, string>> = {
+/** What a person can do about a failure, by its reason. */
+export const remedies: Readonly<Record<string, string>> = {
   NamespaceNotFound: 'create the namespace',
   NamespaceTerminating: 'create the namespace again when it is gone',
   Forbidden:

@@ -4,7 +4,7 @@ import { runWithLeases } from '../../../../controller/lease/lease.ts';
 import type { Lease } from '../../../../controller/lease/record.ts';
 import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
 import { leases } from '../../../../shared/kube/resource.ts';
-import { silentLogger } from '../../../../shared/logger.ts';
+import { type Logger, silentLogger } from '../../../../shared/logger.ts';
 import { FakeApi, type FakeFault } from '../../fakes/fake-api.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 
@@ -28,6 +28,11 @@ class Replica {
   constructor(world: World, identity: string, shards: number, random: () => number) {
     this.api = world.server.connection();
     this.#world = world;
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (message) => this.warnings.push(message),
+      with: () => logger,
+    };
     this.done = runWithLeases(
       {
         client: this.api,
@@ -37,7 +42,7 @@ class Replica {
         identity,
         clock: world.clock,
         random,
-        logger: { ...silentLogger, warn: (message) => this.warnings.push(message) },
+        logger,
       },
       async (index, signal) => {
         this.begun += 1;
@@ -131,6 +136,20 @@ describe('replicas', () => {
     );
     await world.clock.advance(120_000);
     expect([first.begun, second.begun]).toEqual([4, 2]);
+  });
+
+  it('say once for each Lease that they may not ask for it, and ask again and again', async () => {
+    const first = world.start(4);
+    await world.clock.advance(5_000);
+    const second = world.start(4);
+    const refusing = (): FakeFault => ({ before: new ApiError(403, 'Forbidden') });
+    second.api.fault = ({ verb }) => (verb === 'update' ? refusing() : undefined);
+    await world.clock.advance(60_000);
+    expect([first.size, second.size]).toEqual([4, 0]);
+    expect(second.warnings).toEqual(Array(2).fill('lease cannot be asked for, retrying'));
+    second.api.fault = () => undefined;
+    await world.clock.advance(20_000);
+    expect([first.size, second.size]).toEqual([2, 2]);
   });
 
   it('take over what one held that went without a word, within 20 s, and share it out', async () => {
