@@ -303,9 +303,9 @@ class Controller {
     ];
   }
 
+  /** Of a process that looks at them: one that stands by knows of none whether it answers. */
   *#contextStates(): ReturnType<MetricsSources['contexts']> {
-    for (const { name } of this.#contexts ?? []) {
-      const link = this.#terms?.current?.engine.registry.link(name);
+    for (const { name, link } of this.#terms?.current?.engine.registry.contexts ?? []) {
       yield {
         name,
         state: link?.state ?? 'unusable',

@@ -73,8 +73,9 @@ export class ContextRegistry {
     return this.#links;
   }
 
-  link(context: string): ContextLink | undefined {
-    return this.#runs.get(context)?.link;
+  /** The contexts of the kubeconfig; one that cannot be used has no link. */
+  get contexts(): readonly { readonly name: string; readonly link: ContextLink | undefined }[] {
+    return this.#entries.map(({ name }) => ({ name, link: this.#runs.get(name)?.link }));
   }
 
   /**

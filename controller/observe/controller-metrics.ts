@@ -241,8 +241,12 @@ export class ControllerMetrics {
       ['name'],
       perLane(({ failingLists }) => failingLists),
     );
-    gauge('context_syncer_context_up', '1 when the cluster of a context answers.', ['context'], () =>
-      [...read.contexts()].map(({ name, state }) => [{ context: name }, Number(state === 'up')] as const),
+    gauge(
+      'context_syncer_context_up',
+      '1 when the cluster of a context answers this process; absent while it stands by.',
+      ['context'],
+      () =>
+        [...read.contexts()].map(({ name, state }) => [{ context: name }, Number(state === 'up')] as const),
     );
     gauge(
       'context_syncer_credential_expiry_timestamp_seconds',

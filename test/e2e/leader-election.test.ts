@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { apply, removeAnnotation, setData } from '../harness/kubectl.ts';
-import { metric } from '../harness/metrics.ts';
+import { metric, scrape } from '../harness/metrics.ts';
 import { processed } from '../harness/processed.ts';
 import type { Program } from '../harness/program.ts';
 import { appears, disappears, find, type Stage, syncContexts, useStage } from '../harness/stage.ts';
@@ -30,6 +30,8 @@ test('of two controllers one leads; when it is killed, the other takes over and 
   await appears(here.target(2), 'configmaps', 'demo', 'given-up');
   expect(await isLeading(standby)).toBe(false);
   expect(standby.log.some(({ msg }) => msg === 'standing by')).toBe(true);
+  expect(await scrape(leader)).toContain('context_syncer_context_up{context="context-1"} 1');
+  expect(await scrape(standby)).not.toContain('context_syncer_context_up{');
   const { holderIdentity } = await lease(here);
 
   await leader.kill();
