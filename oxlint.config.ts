@@ -24,7 +24,7 @@ const packages: readonly {
 ];
 
 /** The top-level folders of the product, each above all that it may import. */
-const rooms: Readonly<Record<string, readonly string[]>> = {
+export const rooms: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   certs: ['shared'],
   controller: ['shared'],
@@ -34,9 +34,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * The layers of a folder, from the bottom to the top: an entry imports those of the layers before its own only, and none beside it.
- * A file that is not named here is above all of them.
+ * A test asks for each entry of the folder to be named once: one that is not would be above all of them.
  */
-const layers: Readonly<Record<string, readonly (readonly string[])[]>> = {
+export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = {
   shared: [
     ['clock.ts', 'is-record.ts', 'keys.ts', 'logger.ts', 'nearest-name.ts', 'sync-contexts.ts'],
     ['kube', 'log', 'process-environment.ts', 'token-bucket.ts', 'wakeup.ts'],

@@ -52,17 +52,32 @@ test('every link of the documentation leads to a file and heading that exist', (
   expect(broken).toEqual([]);
 });
 
-test('every path of the project that the documentation names exists', () => {
-  const rooms = 'certs|cli|controller|docs|manifests|shared|test|webhook';
-  const named = new RegExp(`\`((?:${rooms})/[\\w./-]*)\``, 'g');
+/** All files of the project's folders that documentation names, from the root. */
+const rooms = ['certs', 'cli', 'controller', 'docs', 'manifests', 'shared', 'test', 'webhook'];
+const files = rooms.flatMap((room) =>
+  readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map((name) => `/${room}/${name}`),
+);
+
+/** Whether a name in documentation leads to something: a path, its end, or a test without `test/` and `.test.ts`. `*` is any name. */
+function isThere(name: string): boolean {
+  const path = /^(unit|integration|e2e)\//.test(name) ? `test/${name}.test.ts` : name;
+  const pattern = new RegExp(`/${path.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`);
+  return existsSync(join(root, path)) || files.some((file) => pattern.test(file));
+}
+
+test('every file, folder and test of the project that the documentation names exists', () => {
+  const named = new RegExp(
+    `\`((?:(?:${rooms.join('|')}|unit|integration|e2e)/[\\w./*-]*|\\w[\\w./*-]*\\.ts))\``,
+    'g',
+  );
   const documents = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md', ...guidesIn('docs')]
     // A record is about its time.
     .filter((name) => !name.startsWith('docs/decisions/2'));
   const missing = documents.flatMap((document) =>
     [...readFileSync(join(root, document), 'utf8').matchAll(named)]
       .map(([, path = '']) => path)
-      // Capitals stand for a name that the reader chooses, and `mine` is the reader's own folder.
-      .filter((path) => !/[A-Z]{2}|\/mine\b/.test(path) && !existsSync(join(root, path)))
+      // Capitals stand for a name that the reader chooses, `mine` is the reader's own folder, and some names are not to be used.
+      .filter((path) => !/[A-Z]{2}|\/mine\b|^(utils|helpers|types)\.ts$/.test(path) && !isThere(path))
       .map((path) => `${document}: ${path}`),
   );
   expect(missing).toEqual([]);
