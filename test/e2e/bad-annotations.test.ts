@@ -190,7 +190,7 @@ test.each(cases.map((one) => [one.what, one] as const))(
   },
 );
 
-test('a list that is mended is taken at its word', async () => {
+test('a list that is corrected is acted upon', async () => {
   const here = stage();
   const controller = await here.startController();
   await create(here.source, configMap('mended', 'good,other'));

@@ -44,8 +44,8 @@ async function file(name: string, content: string): Promise<string> {
 const labelValue =
   "a label value: 1 to 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit";
 
-describe('what cannot be started is refused with status 2 and every problem in words:', () => {
-  test('no flags', async () => {
+describe('the controller does not start, ends with status 2 and reports every problem', () => {
+  test('without flags', async () => {
     expect(await refusalOf([])).toBe(
       refusal(
         `--cluster-name is missing: it must be ${labelValue}.`,
@@ -54,7 +54,7 @@ describe('what cannot be started is refused with status 2 and every problem in w
     );
   });
 
-  test('several bad flags and one that does not exist', async () => {
+  test('with several bad flags and one that does not exist', async () => {
     const flags = [
       '--clustername=hub',
       '--cluster-name=my hub',
@@ -77,7 +77,7 @@ describe('what cannot be started is refused with status 2 and every problem in w
     );
   });
 
-  test('a file of settings with a key that does not exist and a bad value', async () => {
+  test('with a file of settings that has an unknown key and a bad value', async () => {
     const path = await file(
       'settings.yaml',
       stringify({ clusterName: 'hub', contextsKubeconfig: '/contexts', logLevle: 'debug', logFormat: 'xml' }),
@@ -90,7 +90,7 @@ describe('what cannot be started is refused with status 2 and every problem in w
     );
   });
 
-  test('a file of settings that does not exist', async () => {
+  test('with a file of settings that does not exist', async () => {
     expect(await refusalOf(['--config=/nowhere/settings.yaml'])).toBe(
       refusal('--config is "/nowhere/settings.yaml", but must be a file that can be read (ENOENT).'),
     );
@@ -109,7 +109,7 @@ describe('what cannot be started is refused with status 2 and every problem in w
       stringify({ apiVersion: 'v1', kind: 'Config', contexts: [] }),
       'it has no contexts: add at least one, with its cluster and its user',
     ],
-  ])('kubeconfigs %s', async (_what, content, problem) => {
+  ])('with kubeconfigs %s', async (_what, content, problem) => {
     const folder = stage().sandbox.folder;
     const [source, contexts] = [join(folder, 'bad-source.yaml'), join(folder, 'bad-contexts.yaml')];
     await Promise.all(
@@ -127,7 +127,7 @@ describe('what cannot be started is refused with status 2 and every problem in w
     );
   });
 
-  test('a source kubeconfig whose current context has no user', async () => {
+  test('with a source kubeconfig whose current context has no user', async () => {
     const { source } = stage();
     const { users: _, ...rest } = document(
       stage().sandbox.contextsKubeconfig([{ name: 'hub', cluster: source }]),
@@ -212,7 +212,7 @@ function complaintsOf({ log }: Program): string {
     .join('\n');
 }
 
-test('a context that cannot be used is named, the others go on, and it is used once it is mended', async () => {
+test('a context that cannot be used is named, the others go on, and it is used once it is corrected', async () => {
   const here = stage();
   const [first, second] = [here.target(1), here.target(2)];
   const witness = join(here.sandbox.folder, 'exec-plugin-ran');

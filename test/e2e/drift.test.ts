@@ -19,7 +19,7 @@ const kinds = [
 ] as const;
 
 for (const { kind, short, plural } of kinds) {
-  test(`an edited ${kind} is put right in place`, async () => {
+  test(`an edited ${kind} is corrected in place`, async () => {
     const here = stage();
     const [{ source }, target] = [here, here.target(1)];
     const controller = await here.startController();
@@ -38,7 +38,7 @@ for (const { kind, short, plural } of kinds) {
     expect(await find(target, plural, 'demo', 'edited')).toEqual(repaired);
   });
 
-  test(`a deleted ${kind} is made again`, async () => {
+  test(`a deleted ${kind} is created again`, async () => {
     const here = stage();
     const [{ source }, target] = [here, here.target(1)];
     await here.startController();
@@ -105,7 +105,7 @@ test('a copy that somebody made immutable is replaced by one that can change', a
   });
 });
 
-test('an object that lost its origin is nobody’s copy any more: it is left as it is and told, until it goes', async () => {
+test('an object that lost its origin is no longer a copy: it is left as it is and reported, until it is deleted', async () => {
   const here = stage();
   const [{ source }, target] = [here, here.target(1)];
   const controller = await here.startController();
@@ -128,7 +128,7 @@ test('an object that lost its origin is nobody’s copy any more: it is left as 
   await eventAbout(source, 'demo', 'disowned', 'Recovered');
 });
 
-test('a copy that somebody keeps changing is told as contested instead of fought over for ever', async () => {
+test('a copy that somebody keeps changing is reported as contested, and corrected less and less often', async () => {
   const here = stage();
   const [{ source }, target] = [here, here.target(1)];
   const controller = await here.startController();
@@ -172,7 +172,7 @@ test('a copy that somebody keeps deleting is contested, and created again less a
   expect(await find(target, 'configmaps', 'demo', 'deleted')).toBeUndefined();
 });
 
-test('a copy that finalizers hold is told, and created again as soon as it is gone', async () => {
+test('a copy that finalizers hold is reported, and created again as soon as it is gone', async () => {
   const here = stage();
   const [{ source }, target] = [here, here.target(1)];
   const controller = await here.startController();

@@ -64,7 +64,7 @@ test.each([
   },
 );
 
-test('a copy that Kubed left stale is brought level in place, and what others added to it stays', async () => {
+test('a copy that Kubed left stale is updated in place, and what others added to it stays', async () => {
   const here = stage();
   const [{ source }, target] = [here, here.target(1)];
   await apply(source, sourceNamed('stale'));
@@ -166,7 +166,7 @@ test('copies of 0.1, which did not record their place, are updated once in place
   expect(await metric(second, 'context_syncer_writes_total', { reason: 'Relabelled' })).toBe(1);
 });
 
-test('a source that Kubed marked with its own uid is a source, and copies within the cluster are told to be none of ours', async () => {
+test('a source that Kubed marked with its own uid is a source, and its copies within the cluster are reported as not ours', async () => {
   const here = stage();
   const [{ source }, target] = [here, here.target(1)];
   await here.startController();

@@ -18,7 +18,7 @@ beforeAll(async () => {
   await here.createNamespace('context-syncer', [here.source]);
 });
 
-test('of two controllers one leads; when it is killed, the other takes over and brings everything level', async () => {
+test('of two controllers one leads; when it is killed, the other takes over, and everything is in sync', async () => {
   const here = stage();
   const { source } = here;
   const [first, second] = [await startElected(here), await startElected(here)];
@@ -118,7 +118,7 @@ test('two controllers that both write without an election make one copy of each 
   expect(later).toEqual(copies);
 });
 
-test('without its own namespace a controller that elects says so, copies nothing, and works once it exists', async () => {
+test('without its own namespace a controller with leader election reports that, copies nothing, and works once it exists', async () => {
   const here = stage();
   const { source } = here;
   await apply(source, configMap('patient', 'there'));
@@ -144,7 +144,7 @@ test('without its own namespace a controller that elects says so, copies nothing
   expect(await isLeading(controller)).toBe(true);
 });
 
-test('without its own namespace a controller that elects nobody says so, and copies', async () => {
+test('without its own namespace a controller without leader election reports that, and copies', async () => {
   const here = stage();
   const { source } = here;
   const controller = await here.startController(['--leader-elect=false', '--namespace=never']);

@@ -157,7 +157,7 @@ describe.each(kustomizations)('$name', ({ name, folder, index }) => {
     ]);
   });
 
-  test('while the webhook is down, only new and changed annotations depend on it', async () => {
+  test('while the webhook is down, only new and changed annotations are refused', async () => {
     const place = placeOf(index);
     // No pods run here, so a closed port takes the place of the Service.
     await patchConfiguration(place, [

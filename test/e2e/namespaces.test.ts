@@ -23,7 +23,7 @@ for (const { kind, plural, namespace } of [
   { kind: 'ConfigMap', plural: 'configmaps', namespace: 'late-for-configmaps' },
   { kind: 'Secret', plural: 'secrets', namespace: 'late-for-secrets' },
 ] as const) {
-  test(`a ${kind} waits for its namespace in one cluster, follows when it is made, and waits in no other`, async () => {
+  test(`a ${kind} waits for its namespace in one cluster, follows when that is created, and waits in no other`, async () => {
     const here = stage();
     const { source } = here;
     await here.createNamespace(namespace, [source, here.target(2)]);
@@ -50,7 +50,7 @@ for (const { kind, plural, namespace } of [
   });
 }
 
-test('the namespace of a context is not made either, and may come later', async () => {
+test('the namespace of a context is not created either, and may be created later', async () => {
   const here = stage();
   const { source } = here;
   await here.startController();
@@ -66,7 +66,7 @@ test('the namespace of a context is not made either, and may come later', async 
   expect(await find(here.target(2), 'configmaps', 'demo', 'into-bound')).toBeUndefined();
 });
 
-test('a namespace that is deleted and made anew on a target gets its copies again', async () => {
+test('a namespace that is deleted and created again on a target gets its copies again', async () => {
   const here = stage();
   const { source } = here;
   const target = here.target(1);
@@ -92,7 +92,7 @@ test('a namespace that is deleted and made anew on a target gets its copies agai
   await eventAbout(source, 'doomed', 'omni', 'Recovered');
 });
 
-test('copies go with the annotation also where their namespace is on its way out', async () => {
+test('copies are deleted with the annotation also where their namespace is terminating', async () => {
   const here = stage();
   const { source } = here;
   await here.createNamespace('leaving');

@@ -137,20 +137,20 @@ test('no value of a ConfigMap, a Secret or a kubeconfig shows in a log, an Event
 
 const brokenKubeconfigs: readonly (readonly [what: string, text: (value: string) => string])[] = [
   ['YAML that ends too early', (value) => `users: [{name: one, user: {token: "${value}`],
-  ['YAML with a tab', (value) => `users:\n\t- token: ${value}\n`],
-  ['a key twice', (value) => `token: ${value}\ntoken: ${value}\n`],
-  ['an unknown alias', (value) => `users: *${value}\n`],
-  ['an unknown tag', (value) => `users: !${value} one\n`],
+  ['YAML indented by a tab', (value) => `users:\n\t- token: ${value}\n`],
+  ['YAML with a key twice', (value) => `token: ${value}\ntoken: ${value}\n`],
+  ['YAML with an unknown alias', (value) => `users: *${value}\n`],
+  ['YAML with an unknown tag', (value) => `users: !${value} one\n`],
   ['nothing but a value', (value) => value],
   [
-    'values of the wrong kinds',
+    'made of values of the wrong kinds',
     (value) => `clusters: ${value}\nusers: {token: ${value}}\ncontexts: [${value}]\n`,
   ],
   ['JSON that is cut off', (value) => `{"users":[{"name":"one","user":{"password":"${value}"`],
 ];
 
 test.each(brokenKubeconfigs)(
-  '%s in a kubeconfig is refused without a word of what it holds',
+  'a kubeconfig that is %s is refused, and the message repeats nothing of it',
   async (_what, text) => {
     const here = stage();
     const broken = join(here.sandbox.folder, 'broken.yaml');

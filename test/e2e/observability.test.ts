@@ -110,7 +110,7 @@ test('metrics count what was written, by the names that the field knows', async 
   expect(text).not.toContain('omni-7f3a');
 });
 
-test('a target that goes down is seen in metrics and said in an Event, and does not make the controller unready', async () => {
+test('a target that goes down is reported in metrics and an Event, and does not make the controller unready', async () => {
   const here = stage();
   const controller = await here.startController();
   await create(here.source, {

@@ -34,7 +34,7 @@ const outages = [
 ] as const;
 
 for (const { outage, namespace, begin, end } of outages) {
-  test(`a target that ${outage} delays no other, and is level when it is back`, async () => {
+  test(`a target that ${outage} delays no other, and is in sync when it is back`, async () => {
     const here = stage();
     const { source } = here;
     const [first, second] = [here.target(1), here.target(2)];
@@ -128,7 +128,7 @@ test('a namespace of a target whose admission webhook hangs holds up no other on
   }
 });
 
-test('copies that are edited and deleted while a target cannot be reached are made good', async () => {
+test('copies that are edited and deleted while a target cannot be reached are corrected', async () => {
   const here = stage();
   const { source } = here;
   const target = here.target(1);
@@ -199,7 +199,7 @@ test('SIGTERM ends the controller cleanly while writes to a silent target are un
   await appears(here.target(1), 'configmaps', 'silent', 'at-stop');
 });
 
-test('SIGTERM ends a leader cleanly while neither the source cluster nor a target says a word', async () => {
+test('SIGTERM ends a leader cleanly while neither the source cluster nor a target answers', async () => {
   const here = stage();
   const { source } = here;
   await here.createNamespace('context-syncer', [source]);

@@ -63,7 +63,7 @@ const changes: readonly Change[] = [
 ];
 
 test.each(changes.map((change, index) => [change.what, `live-${index}`, change] as const))(
-  '%s arrives when the source is made anew',
+  '%s arrives when the source is created again',
   async (_what, name, { from, to }) => {
     const here = stage();
     await here.startController();
@@ -78,7 +78,7 @@ test.each(changes.map((change, index) => [change.what, `live-${index}`, change] 
   },
 );
 
-test('all of them arrive when the sources were made anew while the controller was down', async () => {
+test('all of them arrive when the sources were created again while the controller was down', async () => {
   const here = stage();
   const named = changes.map((change, index) => ({ ...change, name: `restart-${index}` }));
   const before = await here.startController();

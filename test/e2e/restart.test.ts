@@ -21,7 +21,7 @@ beforeAll(async () => {
   await here.createNamespace('context-syncer', [here.source]);
 });
 
-test('a start beside level copies writes none of them and reads no payload of their sources', async () => {
+test('a start beside copies that are in sync writes none of them and reads no payload of their sources', async () => {
   const here = stage();
   const { source } = here;
   const count = 40;
@@ -55,7 +55,7 @@ test('a start beside level copies writes none of them and reads no payload of th
   expect(await copies()).toEqual(before);
 });
 
-test('what happened on the source cluster while the controller was dead is level after its next start', async () => {
+test('what happened on the source cluster while the controller was down is in sync after its next start', async () => {
   const here = stage();
   const { source } = here;
   const targets = [here.target(1), here.target(2)];
@@ -117,7 +117,7 @@ test('what happened on the source cluster while the controller was dead is level
   expect((await all(targets, 'meanwhile', 'made-anew')).map(uid)).toEqual(madeAnew.map(uid));
 });
 
-test('what happened to copies while the controller was dead is made good after its next start', async () => {
+test('what happened to copies while the controller was down is corrected after its next start', async () => {
   const here = stage();
   const [{ source }, target] = [here, here.target(1)];
   const first = await here.startController();

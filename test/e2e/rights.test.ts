@@ -61,7 +61,7 @@ test.each<[who: string, before: readonly Rule[], missing: Rule, message: string]
     'The cluster of context "reader" refuses to let ConfigMap reader/omni be written (403 Forbidden). Grant the context\'s user get, list, watch, create, update and delete on ConfigMaps there, or see what its quotas and admission webhooks object to.',
   ],
 ])(
-  'rights that are missing for a %s context are told, and the copy follows once they are granted',
+  'rights that are missing for a %s context are reported, and the copy follows once they are granted',
   async (who, before, missing, message) => {
     const here = stage();
     const target = here.target(1);
@@ -258,7 +258,7 @@ test('a context that may read nothing of who its cluster is waits for the right 
   expect(await find(source, 'secrets', home, 'omni')).toBeUndefined();
 });
 
-test('the rights in the manifests are all that the controller needs on the source cluster', async () => {
+test('the controller needs no right on the source cluster but those in the manifests', async () => {
   const here = stage();
   const { source } = here;
   await here.createNamespace('sources');

@@ -34,7 +34,7 @@ const kinds = [
 ] as const;
 
 for (const { kind, short, plural } of kinds) {
-  test(`${kind}s whose names of 253 characters differ in the last one are copied, told apart and taken away`, async () => {
+  test(`${kind}s whose names of 253 characters differ in the last one are copied, kept apart and deleted`, async () => {
     const here = stage();
     const { source } = here;
     const targets = [here.target(1), here.target(2)];
@@ -142,7 +142,7 @@ test('500 sources at once are copied to every cluster, changed and taken away ag
   const areThere = async (expected: ReadonlyMap<string, string>): Promise<void> => {
     for (const target of targets) {
       for (const { plural } of kinds) {
-        await eventually(`${plural} of ${target.name} are level`, async () => {
+        await eventually(`${plural} of ${target.name} are in sync`, async () => {
           expect(await values(target, 'many', plural)).toEqual(expected);
         });
       }

@@ -156,7 +156,7 @@ test('a copy says where it comes from, and carries nothing that ties its source 
   });
 });
 
-test('what somebody changes on a copy is made good at once, what somebody adds to it is left', async () => {
+test('what somebody changes on a copy is corrected at once, what somebody adds to it is left', async () => {
   const here = stage();
   const [{ source }, target] = [here, here.target(1)];
   const controller = await here.startController();
@@ -196,7 +196,7 @@ test('what somebody changes on a copy is made good at once, what somebody adds t
   expect(await find(target, 'configmaps', 'demo', 'drifting')).toEqual(again);
 });
 
-test('a namespace is never made; the copy follows when somebody makes it, and the other clusters do not wait', async () => {
+test('a namespace is never created; the copy follows when somebody creates it, and the other clusters do not wait', async () => {
   const here = stage();
   await here.createNamespace('late', [here.source]);
   await here.startController();

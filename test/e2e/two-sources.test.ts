@@ -164,7 +164,7 @@ test('a restart changes no owner, and an owner that went meanwhile is inherited 
   });
 });
 
-test('of two that both stand before the first start, the older one is served', async () => {
+test('of two that both exist before the first start, the older one is served', async () => {
   const here = stage();
   const { source } = here;
   await create(source, sourceOf('team-b', 'both'));

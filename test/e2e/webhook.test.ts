@@ -233,7 +233,7 @@ test('a catalog that somebody deletes or damages comes back, and the webhook nev
   }
 });
 
-test('while the webhook is down, only new and changed lists have to wait', async () => {
+test('while the webhook is down, only new and changed annotations are refused', async () => {
   const here = stage();
   for (const name of ['standing', 'unannotated', 'deleted']) {
     await applied(yaml(name, { list: 'context-1' }));

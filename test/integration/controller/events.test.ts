@@ -70,7 +70,7 @@ test('kubectl describe shows the Event, and how often it happened', async () => 
   );
 });
 
-test('an Event that somebody deleted is made anew', async () => {
+test('an Event that somebody deleted is created again', async () => {
   const { recorder, object, stored } = await scene('deleted', 'omni');
   const note = { object, type: 'Normal', reason: 'Synced', message: 'in sync' } as const;
   recorder.record(note);

@@ -83,7 +83,7 @@ beforeAll(() => {
   return () => admin.close();
 });
 
-test('answers and refusals tell the FlowSchema of the request, which is of this cluster alone', async () => {
+test('answers and refusals name the FlowSchema of the request, which is of this cluster alone', async () => {
   const read = async (who: KubeClient, namespace: string | undefined, name: string): Promise<string[]> => {
     const uids: string[] = [];
     const onFlowSchema = (uid: string): void => {
@@ -103,18 +103,18 @@ test('answers and refusals tell the FlowSchema of the request, which is of this 
   expect(foreign).not.toEqual([own]);
 });
 
-describe('who we are and whom we trust', () => {
-  test('a token', async () => {
+describe('the API server', () => {
+  test('knows us by a token', async () => {
     expect((await whoAmI(admin)).groups).toContain('system:masters');
   });
 
-  test('a client certificate', async () => {
+  test('knows us by a client certificate, with its groups', async () => {
     await using alice = client({ user: await target.clientCertificate('alice', ['team-a']) });
     expect(await whoAmI(alice)).toMatchObject({ username: 'alice' });
     expect((await whoAmI(alice)).groups).toContain('team-a');
   });
 
-  test('a token file of a ServiceAccount, replaced while in use', async () => {
+  test('knows us by the token file of a ServiceAccount, also after it was replaced', async () => {
     const file = join(sandbox().folder, 'token');
     await writeFile(file, `${await target.serviceAccountToken('default', 'one')}\n`);
     await using account = client({ user: { tokenFile: 'token' } });
@@ -127,7 +127,7 @@ describe('who we are and whom we trust', () => {
       .toBe('system:serviceaccount:default:two');
   });
 
-  test('another user, with groups and extra', async () => {
+  test('takes us for the user that the kubeconfig impersonates, with groups and extra', async () => {
     await using someone = client({
       userFields: {
         as: 'someone',
@@ -141,20 +141,20 @@ describe('who we are and whom we trust', () => {
     expect(identity.extra).toEqual({ 'example.com/scope': ['x', 'y'] });
   });
 
-  test('a server by another name than its address', async () => {
+  test('is trusted under the name that tls-server-name gives, and under no other', async () => {
     await using named = client({ clusterFields: { 'tls-server-name': 'kubernetes.default' } });
     expect((await whoAmI(named)).groups).toContain('system:masters');
     await using misnamed = client({ clusterFields: { 'tls-server-name': 'other' } });
     expect(await refusal(misnamed.ping())).toMatchObject({ reason: 'CertificateNotTrusted', sent: false });
   });
 
-  test('a server that is not checked', async () => {
+  test('is not verified where the kubeconfig says so', async () => {
     const unchecked = { 'certificate-authority-data': undefined, 'insecure-skip-tls-verify': true };
     await using insecure = client({ clusterFields: unchecked });
     expect((await whoAmI(insecure)).groups).toContain('system:masters');
   });
 
-  test('the wrong certificate authority, or none', async () => {
+  test('is not trusted with another certificate authority or none, and nothing is sent to it', async () => {
     await using mistrustful = client({ clusterFields: { 'certificate-authority-data': undefined } });
     await using mistaken = client({
       clusterFields: {
@@ -167,18 +167,18 @@ describe('who we are and whom we trust', () => {
     expect(await refusal(mistrustful.ping())).toMatchObject({ reason: 'CertificateNotTrusted', sent: false });
   });
 
-  test('credentials that the server does not know', async () => {
+  test('answers Unauthorized to credentials that it does not know', async () => {
     await using stranger = client({ user: { token: 'unknown' } });
     expect(await refusal(stranger.get(configMaps, 'default', 'x'))).toMatchObject({ reason: 'Unauthorized' });
   });
 
-  test('a user without rights', async () => {
+  test('answers Forbidden to a user without rights', async () => {
     await using user = client({ user: { token: target.userToken('nobody-in-particular') } });
     expect(await refusal(user.get(configMaps, 'default', 'x'))).toMatchObject({ reason: 'Forbidden' });
     expect(await refusal(user.list(secrets, { shape: 'metadata' }))).toMatchObject({ reason: 'Forbidden' });
   });
 
-  test('a proxy', async () => {
+  test('is reached through a proxy, with a watch', async () => {
     const sockets = new Set<Socket>();
     const proxy = createServer();
     proxy.on('connection', (socket: Socket) => sockets.add(socket));
@@ -275,15 +275,15 @@ describe('objects', () => {
     expect(none.metadata.resourceVersion).toBeDefined();
   });
 
-  test('groups other than the core one', async () => {
+  test('may be of groups other than the core one', async () => {
     const lease = { metadata: { name: 'lease', namespace: 'default' }, spec: { holderIdentity: 'me' } };
     expect(await admin.create(leases, lease)).toMatchObject({ spec: { holderIdentity: 'me' } });
     expect((await admin.list(events, { shape: 'full', namespace: 'default' })).metadata).toBeDefined();
   });
 });
 
-describe('refusals', () => {
-  test('an object that is there already, written and as a dry run', async () => {
+describe('what is refused', () => {
+  test('is AlreadyExists for an object that exists, also as a dry run', async () => {
     await admin.create(configMaps, configMap('twice'));
     const invalid = configMap('twice', { 'bad key': 'CANARY' });
     expect(await refusal(admin.create(configMaps, configMap('twice')))).toMatchObject({
@@ -303,7 +303,7 @@ describe('refusals', () => {
     expect(await refusal(admin.get(configMaps, 'default', 'dry'))).toMatchObject({ reason: 'NotFound' });
   });
 
-  test('a write to an older version', async () => {
+  test('is a Conflict for a write to an older version', async () => {
     const first = await admin.create(configMaps, configMap('stale'));
     await admin.update(configMaps, { ...first, data: { k: 'w' } });
     expect(await refusal(admin.update(configMaps, { ...first, data: { k: 'x' } }))).toMatchObject({
@@ -311,7 +311,7 @@ describe('refusals', () => {
     });
   });
 
-  test('a deletion of another object or version than was meant', async () => {
+  test('is a Conflict for the deletion of another object or version than was meant', async () => {
     const first = await admin.create(configMaps, configMap('meant'));
     const second = await admin.update(configMaps, { ...first, data: { k: 'w' } });
     const { uid = '', resourceVersion: old = '' } = first.metadata;
@@ -328,7 +328,7 @@ describe('refusals', () => {
     expect(await refusal(admin.get(configMaps, 'default', 'meant'))).toMatchObject({ reason: 'NotFound' });
   });
 
-  test('a namespace that is missing, and one that is going', async () => {
+  test('names the namespace that is missing or terminating', async () => {
     const there = (namespace: string): PayloadObject => ({ metadata: { name: 'x', namespace }, data: {} });
     expect(await refusal(admin.create(configMaps, there('absent')))).toMatchObject({
       reason: 'NamespaceNotFound',
@@ -342,7 +342,7 @@ describe('refusals', () => {
     });
   });
 
-  test('too much data, and data that may not change', async () => {
+  test('is Invalid or TooLarge for too much data, and Invalid for data that may not change', async () => {
     const large = configMap('large', { k: 'x'.repeat(1_048_577) });
     expect(await refusal(admin.create(configMaps, large))).toMatchObject({ reason: 'Invalid' });
     const huge = configMap('huge', { k: 'x'.repeat(4_000_000) });
@@ -379,7 +379,7 @@ describe('a watch', () => {
       signal: new AbortController().signal,
     });
 
-  test('tells what happened since, without payload, bookmarks, and ends in good order', async () => {
+  test('shows what happened since, without payload, sends bookmarks, and ends in good order', async () => {
     const { metadata } = await admin.list(configMaps, { shape: 'metadata', namespace: 'default', limit: 1 });
     const object = configMap('seen');
     const created = await admin.create(configMaps, {

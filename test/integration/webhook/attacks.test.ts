@@ -100,20 +100,23 @@ afterEach(() => {
 test.each<[string, string]>([
   ['tiny elements', `[${'{},'.repeat(5.3 * MiB)}{}]`],
   ['deep nesting', '[{"a":'.repeat(2.6 * MiB)],
-  ['names of context in one annotation', reviewBody().replace('context-1', 'a,'.repeat(7 * MiB))],
-])('four bodies of 16 MiB of %s', async (_what, body) => {
-  const attack = Promise.all(Array.from({ length: 4 }, () => attacker.send(body)));
-  expect(await peakMemoryDuring(attack)).toBeLessThan(memoryLimit);
-});
+  ['context names in one annotation', reviewBody().replace('context-1', 'a,'.repeat(7 * MiB))],
+])(
+  'four bodies of 16 MiB of %s stay within the memory limit, and reviews are answered',
+  async (_what, body) => {
+    const attack = Promise.all(Array.from({ length: 4 }, () => attacker.send(body)));
+    expect(await peakMemoryDuring(attack)).toBeLessThan(memoryLimit);
+  },
+);
 
-test('large bodies of which the client never reads the answer', async () => {
+test('clients that send large bodies and never read the answer do not keep others from large reviews', async () => {
   const body = reviewBody().replace('"uid":"u-1"', `"uid":"u-1","name":"${'n'.repeat(15 * MiB)}"`);
   const attack = Array.from({ length: 4 }, async () => (await attacker.send(body)).pause());
   const peak = await peakMemoryDuring(Promise.all(attack), reviewBody('x'.repeat(2 * MiB)));
   expect(peak).toBeLessThan(memoryLimit);
 });
 
-test('2,000 connections with all but the end of a small body', async () => {
+test('2,000 connections that leave out the end of a small body do not exhaust memory', async () => {
   const body = Buffer.alloc(127 * KiB, ' ');
   const open = async (): Promise<void> => {
     for (let connection = 0; connection < 100; connection++) {
@@ -123,7 +126,7 @@ test('2,000 connections with all but the end of a small body', async () => {
   expect(await peakMemoryDuring(Promise.all(Array.from({ length: 20 }, open)))).toBeLessThan(memoryLimit);
 });
 
-test('large bodies that arrive byte by byte', async () => {
+test('large bodies that arrive byte by byte do not keep others from large reviews', async () => {
   const stop = new AbortController();
   const drip = async (): Promise<void> => {
     const socket = await attacker.send('{', 16 * MiB);
@@ -140,7 +143,7 @@ test('large bodies that arrive byte by byte', async () => {
   await Promise.all(attack);
 });
 
-test('announcements of more than the largest body', async () => {
+test('announcements of more than the largest body are refused with 413 at once, and take no room', async () => {
   const attack = Array.from({ length: 50 }, async () => {
     const socket = await attacker.send('{', 17 * MiB);
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 413 /);
@@ -149,7 +152,7 @@ test('announcements of more than the largest body', async () => {
   expect(peak).toBeLessThan(memoryLimit);
 });
 
-test('3,000 connections without a handshake', async () => {
+test('3,000 connections without a handshake do not keep others from reviews', async () => {
   for (let connection = 0; connection < 3_000; connection++) {
     attacker.plain();
   }

@@ -183,7 +183,7 @@ describe('kubectl says why an object is refused', () => {
     expect(stdout).toBe('');
   });
 
-  test('of a folder the good ones are applied, and each bad one is named', async () => {
+  test('in a folder, of which the good ones are applied', async () => {
     await serve();
     const folder = join(sandbox().folder, 'manifests');
     await mkdir(folder);
@@ -250,7 +250,7 @@ test('a good list is applied, with warnings where something is worth knowing', a
 });
 
 describe('the catalog', () => {
-  test('that is missing is told, with what to do', async () => {
+  test('that is missing is reported in the refusal, with what to do', async () => {
     await stage.publish(undefined);
     const webhook = await stage.startWebhook();
     await webhook.ready();
@@ -294,7 +294,7 @@ describe('the catalog', () => {
   });
 });
 
-test('eight tenants that create bad objects in a loop keep nobody from creating good ones, and do not fill the log', async () => {
+test('eight tenants that create bad objects in a loop do not keep others from creating good ones, and do not fill the log', async () => {
   const many = Array.from({ length: 300 }, (_, index) => context(`${'cluster-'.repeat(8)}${index}`));
   await stage.publish([...many, ...contexts]);
   const webhook = await stage.startWebhook();
@@ -391,7 +391,7 @@ test('a caBundle that is wiped under load is put back, and only calls before tha
   expect(outside).toEqual([]);
 });
 
-test('while the webhook is down, only new and changed lists are held up', async () => {
+test('while the webhook is down, only new and changed annotations are refused', async () => {
   await serve();
   await create(yaml('standing', 'context-1'));
   await create(yaml('leaving', 'context-1'));
@@ -456,7 +456,7 @@ test('a webhook configuration with another prefix makes it unready, until one of
   await stage.webhook.ready();
 });
 
-test('a webhook configuration whose conditions an operator wrote anew is a warning, and objects are refused as before', async () => {
+test('a webhook configuration whose match conditions an operator rewrote is a warning, and objects are refused as before', async () => {
   const anew = `object.metadata.?annotations.orValue({}).exists(k, k.startsWith('kubed.appscode.com/') && k.endsWith('sync-contexts'))`;
   await stage.setConfiguration((text) =>
     text.replace(/expression: >-[^]*$/, `expression: ${JSON.stringify(anew)}\n`),
@@ -471,7 +471,7 @@ test('a webhook configuration whose conditions an operator wrote anew is a warni
   await stage.setConfiguration();
 });
 
-test('kubectl says that the webhook has no room', async () => {
+test('kubectl shows that the webhook has no room', async () => {
   await stage.setConfiguration();
   const clock = systemClock();
   const server = new WebhookServer({

@@ -50,7 +50,7 @@ describe('a start', () => {
     await world.clock.until(() => world.allReady, minute);
   });
 
-  it('tells when the certificate and its CA expire', async () => {
+  it('shows when the certificate and its CA expire', async () => {
     const world = cluster(1);
     const begun = world.clock.now();
     await world.clock.until(() => world.allReady, minute);
@@ -111,7 +111,7 @@ describe('healing', () => {
     expect(world.replicas.every(({ leaf }) => chainsTo(leaf?.certPem ?? '', [signingOf(world)]))).toBe(true);
   });
 
-  it('a change that no watch told of is found by the hourly look', async () => {
+  it('a change that no watch showed is found by the hourly look', async () => {
     const world = cluster(1);
     await world.clock.until(() => world.allReady, minute);
     await world.clock.advance(minute);

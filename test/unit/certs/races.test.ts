@@ -36,7 +36,7 @@ test('a caBundle is not written over a configuration that changed since it was r
   expect(await bundle.write(read, 'PEM', signal)).toBe('lost');
 });
 
-test('of two that change the Secret, or change one that was deleted, one wins and the other is told', async () => {
+test('of two that change the Secret, or change one that was deleted, one wins and the other gets a conflict', async () => {
   const store = new CaStore({ client: api, namespace: 'ns', name: 'ca' });
   const times: number[] = [];
   const read = () => store.read(signal, (time) => times.push(time));

@@ -129,7 +129,7 @@ describe('the phases', () => {
     expect(await world.settle()).toEqual(['publish']);
   });
 
-  it('heal one webhook that was wiped, and count the waiting anew', async () => {
+  it('repair one webhook whose bundle was wiped, and start the waiting time again', async () => {
     const world = await World.settled();
     await world.goTo(due);
     await world.settle();
@@ -169,7 +169,7 @@ describe('what went wrong', () => {
   });
 
   it.each(['empty', 'not JSON'])(
-    'a Secret that is %s begins anew, and what was trusted stays so',
+    'a Secret that is %s starts over, and what was trusted stays so',
     async (why) => {
       const world = await World.settled();
       const old = world.cas.signing;

@@ -197,7 +197,7 @@ class Model {
   }
 }
 
-it('brings every copy level and removes all others soon after the last fault, whatever happened, and then rests', {
+it('brings every copy in sync and removes all others soon after the last fault, whatever happened, and then rests', {
   timeout: 60_000,
 }, async () => {
   const script = fc.array(fc.tuple(steps, fc.constantFrom(0, 1, 50, 500, 3_000, 15_000)), {

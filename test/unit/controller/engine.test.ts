@@ -445,7 +445,7 @@ describe('a namespace of a target in which writes get no answer', () => {
     }
   });
 
-  it('costs eight requests at a time, and its copies are made soon after it answers', async () => {
+  it('costs eight requests at a time, and its copies are created soon after it answers', async () => {
     await using world = await worldWithAHangingNamespace();
     const target = world.target('c1');
     const calls = await world.during(target, 5 * minutes);
@@ -693,7 +693,7 @@ describe('one of several replicas', () => {
     await givingUp;
   });
 
-  it('tells nothing of a copy that another one is to tell of', async () => {
+  it('reports nothing about a copy that another replica reports', async () => {
     await using world = new EngineWorld();
     const api = world.target('c1');
     world.annotate('omni', 'c1', '1');

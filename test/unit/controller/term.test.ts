@@ -99,7 +99,7 @@ async function begin(): Promise<Term> {
 }
 
 describe('a term', () => {
-  it('tells objects that were listed before its shard was taken that their annotation is not acted upon', async () => {
+  it('reports objects that were listed before its shard was taken and whose annotation is not acted upon', async () => {
     api.put(configMaps, {
       metadata: { namespace: 'demo', name: 'marked', annotations: { 'kubed.appscode.com/sync': '' } },
     });

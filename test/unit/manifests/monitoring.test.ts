@@ -17,7 +17,7 @@ test('every alert has its section of the runbook', async () => {
   }
 });
 
-test('metric names are told from the words of an expression', () => {
+test('metric names are distinguished from the words of an expression', () => {
   expect(
     metricNames(
       'histogram_quantile(0.99, sum by (le) (rate(a_b_bucket{c_d="x", code!="200"}[5m]))) - time()',

@@ -48,7 +48,7 @@ describe('the ways to the binaries', () => {
     await expect(readdir(cache)).rejects.toThrow('ENOENT');
   });
 
-  test('a KUBEBUILDER_ASSETS that lacks one of the three is told and passed over', async () => {
+  test('a KUBEBUILDER_ASSETS that lacks one of the three is reported and passed over', async () => {
     const { folder, ensure, lines } = await machine();
     const assets = join(folder, 'assets');
     await writeFakeBinaries(assets, 'assets');
@@ -95,7 +95,7 @@ describe('the ways to the binaries', () => {
     expect(await go.runs()).toBe(1);
   });
 
-  test('without any way every reason is told, and what to do', async () => {
+  test('without any way every reason is reported, and what to do', async () => {
     const { folder, cache, ensure } = await machine();
     const nothing = join(folder, 'nothing');
     await mkdir(nothing);

@@ -33,7 +33,7 @@ test('is released when the work fails', async () => {
   expect(await withLock(path, ignore, () => Promise.resolve('next'))).toBe('next');
 });
 
-test('tells whom it waits for', async () => {
+test('reports whom it waits for', async () => {
   const path = join(await temporaryFolder(), 'lock');
   const told = Promise.withResolvers<string>();
   await withLock(path, ignore, async () => {

@@ -89,7 +89,7 @@ test('silence keeps connections and holds bytes back, which arrive in order when
   await expect.poll(echo.received).toContain('two;');
 });
 
-test('refusal resets what stands and refuses what comes, until it ends', async () => {
+test('refusal resets open connections and refuses new ones, until it ends', async () => {
   const proxy = await faultProxy(await echoServer());
   const standing = await client(proxy);
   const reset = once(standing, 'error');
@@ -103,7 +103,7 @@ test('refusal resets what stands and refuses what comes, until it ends', async (
   expect(await nextText(again)).toBe('hello');
 });
 
-test('a cut resets what stands and lets new connections pass', async () => {
+test('a cut resets open connections and lets new ones pass', async () => {
   const proxy = await faultProxy(await echoServer());
   const standing = await client(proxy);
   standing.write('hello');
@@ -125,7 +125,7 @@ test('a delay holds back each chunk by at least that, in both directions', async
   expect(performance.now() - began).toBeGreaterThanOrEqual(98);
 });
 
-test('a fault proxy can be closed in every mode, with connections standing', async () => {
+test('a fault proxy can be closed in every mode, with open connections', async () => {
   const echo = await echoServer();
   for (const mode of ['pass', 'silent', 'refuse', { delayMs: 1000 }] as const) {
     const proxy = await FaultProxy.start(echo);

@@ -5,7 +5,7 @@ import { AbortedError, ApiError, CredentialsError, TransportError } from '../../
 const canary = 'canary-7f3a';
 
 describe('errorFields', () => {
-  it('tells reason, status and fields of a refusal', () => {
+  it('keep reason, status and fields of a refusal', () => {
     expect(errorFields(new ApiError(422, 'Invalid', { fields: ['data', 'type'] }))).toEqual({
       error: 'ApiError',
       reason: 'Invalid',
@@ -14,7 +14,7 @@ describe('errorFields', () => {
     });
   });
 
-  it('tells the reason and the code behind it when no answer came', () => {
+  it('keep the reason and the code behind it when no answer came', () => {
     const cause = Object.assign(new Error(canary), { code: 'ECONNRESET' });
     expect(errorFields(new TransportError('ConnectionReset', true, canary, { cause }))).toEqual({
       error: 'TransportError',
@@ -24,7 +24,7 @@ describe('errorFields', () => {
     });
   });
 
-  it('tells which credentials cannot be used', () => {
+  it('keep which credentials cannot be used', () => {
     const cause = new CredentialsError('the token file /t is empty');
     expect(errorFields(new TransportError('CredentialsUnusable', false, '', { cause }))).toMatchObject({
       reason: 'CredentialsUnusable',
@@ -32,11 +32,11 @@ describe('errorFields', () => {
     });
   });
 
-  it('tells the name of an aborted request alone', () => {
+  it('keep only the name of an aborted request', () => {
     expect(errorFields(new AbortedError())).toEqual({ error: 'AbortedError' });
   });
 
-  it('tells name, code and place of an unknown error', () => {
+  it('keep name, code and place of an unknown error', () => {
     const { at, ...rest } = errorFields(Object.assign(new TypeError(canary), { code: 'ERR_X' }));
     expect(rest).toEqual({ error: 'TypeError', code: 'ERR_X', cause: undefined });
     expect(at).toMatch(/error-fields\.test\.ts:\d+:\d+$/);

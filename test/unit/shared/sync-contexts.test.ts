@@ -21,7 +21,7 @@ describe('the list of contexts', () => {
     });
   });
 
-  it('tells names that come twice, and empty entries among others', () => {
+  it('reports names that come twice, and empty entries among others', () => {
     expect(parseContextList('b,a,,b,a,b')).toEqual({
       names: ['b', 'a'],
       repeated: ['b', 'a'],

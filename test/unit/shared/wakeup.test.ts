@@ -26,7 +26,7 @@ async function fallAsleep(ms: number): Promise<void> {
 }
 
 describe('a sleep', () => {
-  it('lasts as long as it was meant to when nobody wakes', async () => {
+  it('lasts as long as asked when nobody wakes it', async () => {
     await fallAsleep(100);
     await clock.advance(99);
     expect(ended).toBe(false);

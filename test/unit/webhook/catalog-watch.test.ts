@@ -59,7 +59,7 @@ const missing = (): string => ('missing' in watch.inUse ? watch.inUse.missing : 
 const good = (...contexts: readonly string[]): string =>
   formatCatalog(aCatalog(...contexts.map((name) => aContext(name))));
 
-describe('a catalog that there never was is told with the reason and what to do: it', () => {
+describe('without any catalog the refusal names the reason and what to do: it', () => {
   it('was not read yet', () => {
     running = Promise.resolve();
     expect(missing()).toBe(

@@ -149,7 +149,7 @@ describe('a mistake is refused in a whole sentence', () => {
   });
 });
 
-describe('what is none of our business, or mends a mistake, is allowed', () => {
+describe('what does not concern us, or corrects a mistake, is allowed', () => {
   const bad = annotated('nowhere');
   const dying = { ...bad, metadata: { ...bad.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
 
@@ -261,7 +261,7 @@ describe('without a catalog', () => {
     });
   });
 
-  it('what can be told all the same is told', () => {
+  it('what needs no catalog is reported all the same', () => {
     const response = review(request({ object: annotated('a,,b'), namespace: 'kube-system' }), without);
     expect(response.status?.code).toBe(422);
     expect(refusalReasons(response)).toEqual(['SystemNamespace', 'EmptyName', 'CatalogMissing']);

@@ -79,7 +79,7 @@ describe('a review', () => {
   });
 });
 
-describe('what is no review gets the right refusal', () => {
+describe('what is no review gets the right status', () => {
   const review = (more: object): string => JSON.stringify({ ...JSON.parse(good), ...more });
 
   it.each<[string, number, string, Parameters<Serving['ask']>[0]]>([
@@ -193,7 +193,7 @@ describe('what is no review gets the right refusal', () => {
   });
 });
 
-describe('who is slow is cut off', () => {
+describe('a slow client is cut off', () => {
   async function dribble(serving: Serving, start: string): Promise<string> {
     const socket = connect({ host: '127.0.0.1', port: serving.port, ca: serving.ca.certPem });
     await once(socket, 'secureConnect');

@@ -48,7 +48,7 @@ function touchedBy(changed: readonly ChangedList[]): readonly string[] {
 }
 
 describe('claims', () => {
-  it('are those of an index made afresh, and every object whose claims changed is named, after any changes', () => {
+  it('are those of a new index, and every object whose claims changed is named, after any changes', () => {
     fc.assert(
       fc.property(catalogs, fc.array(steps, { maxLength: 12 }), (first, script) => {
         let circumstances = { keys, ownNamespace, catalog: first };

@@ -83,7 +83,7 @@ class Replica {
 }
 
 describe('replicas that reach different contexts of one cluster', () => {
-  it('know it by one identity once the one that knows its uid has told the other', async () => {
+  it('know it by one identity once the one that knows its uid has recorded it', async () => {
     const api = aCluster();
     const uid = api.peek(namespaces, undefined, 'kube-system')?.metadata.uid;
     const first = await new Replica(api).start(admin, ...tenants);

@@ -56,7 +56,7 @@ describe('whether two members are one cluster', () => {
       true,
     ],
     [
-      'a cluster made anew under its old address',
+      'a cluster rebuilt under its old address',
       member('https://a', { kubeSystemUid: 'uid-1' }),
       member('https://a', { kubeSystemUid: 'uid-2' }),
       false,
@@ -179,7 +179,7 @@ describe('sorting members into clusters', () => {
     expect(refined(undefined, { namespace: { name: 'team', uid: 'n' } }).kubeSystemUid).toBeUndefined();
   });
 
-  it('tells a cluster that says anything of who it is from one that says nothing', () => {
+  it('distinguishes a cluster that shows any uid from one that shows none', () => {
     expect(isIdentity({ kubeSystemUid: 'uid' })).toBe(true);
     expect(isIdentity({ namespace: { name: 'team', uid: 'uid' } })).toBe(true);
     expect(isIdentity({ sharesSourceNamespace: undefined, kubeSystemUid: undefined })).toBe(false);

@@ -36,7 +36,7 @@ describe('what processes learnt of clusters', () => {
     expect(clusters.entries).toEqual({ u1: 'uid' });
   });
 
-  it('tells only of what is new', () => {
+  it('reports only what is new', () => {
     const told: string[] = [];
     const clusters = new LearntClusters(() => told.push('learnt'));
     clusters.onTaken(() => told.push('taken'));

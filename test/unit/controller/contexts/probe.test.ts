@@ -38,7 +38,7 @@ describe('asking a cluster who it is', () => {
     expect(await probe()).toMatchObject({ namespace: { name: 'default' } });
   });
 
-  it('makes do with the rights of a namespaced Role, and compares the namespace with the source’s', async () => {
+  it('needs only the rights of a namespaced Role, and compares the namespace with the source’s', async () => {
     refuse(({ resource, name }) => resource?.plural === 'namespaces' && name === 'kube-system');
     expect(await probe('team', 'another uid')).toMatchObject({
       kubeSystemUid: undefined,

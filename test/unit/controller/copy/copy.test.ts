@@ -149,7 +149,7 @@ const emptyState: SourceState = {
   resourceVersion: '1',
 };
 
-describe('an update of a standing copy', () => {
+describe('an update of an existing copy', () => {
   it('keeps what others added, and takes away what the source took back', () => {
     const additions = fc.record({
       labels: maps(othersKeys),

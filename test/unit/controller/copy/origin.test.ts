@@ -56,7 +56,7 @@ describe('the origin annotation', () => {
     ).toBe('{"namespace":"demo","name":"omni","uid":"u","resourceVersion":"105","clusterUID":"c"}');
   });
 
-  it('is never a reason to fail, whatever stands there', () => {
+  it('is never a reason to fail, whatever its text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         const origin = parseOrigin(text);

@@ -31,7 +31,7 @@ describe('cutMessage', () => {
     );
   });
 
-  it('makes any string well formed', () => {
+  it('turns any string into a well-formed one', () => {
     expect(cutMessage('a\ud800b')).toBe('a\ufffdb');
   });
 });

@@ -121,7 +121,7 @@ describe('one Event', () => {
     expect([calls('create'), calls('patch')]).toEqual([1, 1]);
   });
 
-  it('is made anew when the old one has expired', async () => {
+  it('is created again when the old one has expired', async () => {
     const recording = started();
     recording.record(note());
     await clock.advance(0);
@@ -145,7 +145,7 @@ describe('one Event', () => {
     expect(stored().map((event) => event.count)).toEqual([1, 1, 1, 1, 1]);
   });
 
-  it('is not made twice when the answer to the first attempt was lost', async () => {
+  it('is not created twice when the answer to the first attempt was lost', async () => {
     const recording = started();
     let first = true;
     api.fault = () => {

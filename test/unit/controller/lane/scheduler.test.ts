@@ -180,7 +180,7 @@ describe('the scheduler', () => {
     expect(begun).toHaveLength(5);
   });
 
-  it('counts the passes of a lane that is gone no more', async () => {
+  it('no longer counts the passes of a lane that is gone', async () => {
     const { clock, scheduler, begun } = aScheduler();
     const lane = new TestLane('lane', { live: 5 }, begun);
     scheduler.add(lane);

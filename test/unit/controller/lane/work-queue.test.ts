@@ -101,7 +101,7 @@ describe('the work queue', () => {
     expect(taken).toEqual(['a', 'a', 'b']);
   });
 
-  it('serves who came first, and tells how long it waited', async () => {
+  it('serves the key that came first, and reports how long it waited', async () => {
     const clock = new ManualClock();
     const queue = new WorkQueue(clock, () => undefined);
     queue.add('a');

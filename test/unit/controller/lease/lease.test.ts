@@ -113,7 +113,7 @@ describe('acquiring', () => {
     });
   });
 
-  it('stands by while another renews, and takes over when the record stands still', async () => {
+  it('stands by while another renews, and takes over when the record no longer changes', async () => {
     const a = new Candidate('a');
     await clock.until(() => a.leading);
     const b = new Candidate('b');

@@ -16,7 +16,7 @@ beforeEach(() => {
   told = [];
 });
 
-it('a source is told of held deletions by name of the trip, once an hour', async () => {
+it('a source gets an Event about held deletions with the name of the trip, once an hour', async () => {
   const clock = new ManualClock();
   const held = new HeldDeletions({ events, clock });
   const origin = { namespace: 'demo', name: 'omni', uid: 'u', resourceVersion: '1' };
@@ -32,7 +32,7 @@ it('a source is told of held deletions by name of the trip, once an hour', async
   expect(told).toHaveLength(3);
 });
 
-it('an object is told once that copies within the cluster are not made', () => {
+it('an object gets one Event that copies within the cluster are not made', () => {
   const notice = new SyncNotice({ keys, events });
   const object = (uid: string, annotations: Readonly<Record<string, string>>) => ({
     metadata: { namespace: 'demo', name: 'omni', uid, annotations },

@@ -81,7 +81,7 @@ describe('the problem that an outcome is', () => {
     expect(problem(outcome, around)).toMatchObject({ reason });
   });
 
-  it('is told in words that say what to do', () => {
+  it('is reported with what to do', () => {
     expect(problem({ kind: 'refused', reason: 'Unowned' })).toEqual({
       reason: 'Unowned',
       message:
@@ -113,7 +113,7 @@ describe('a source whose object is the copy of another', () => {
     expect(JSON.stringify(found)).toContain('is the copy of other/omni');
   });
 
-  it('hears nothing of the kind before it is known what stands there, nor where neither of the two has it', () => {
+  it('gets no such report before it is known what exists there, nor where neither of the two has it', () => {
     expect(problem({ kind: 'waiting', reason: 'TargetNotListed' }, { winner })).toBe('unclear');
     expect(problem({ kind: 'refused', reason: 'Unowned' }, { winner })).toMatchObject({ reason: 'Unowned' });
   });

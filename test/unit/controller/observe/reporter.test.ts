@@ -147,7 +147,7 @@ function reasons(): readonly string[] {
 }
 
 describe('one of several replicas', () => {
-  it('leaves problems of lists, and of contexts that are not identified, to the one that tells of them', () => {
+  it('leaves problems of lists, and of contexts that are not identified, to the replica that reports them', () => {
     tellsOfLists = false;
     resolved('c1,c1,nowhere', c1, aContext('c2', { identified: false, problem: 'no such host' }));
     resolved('c2', aContext('c2', { identified: false, problem: 'no such host' }));
@@ -157,7 +157,7 @@ describe('one of several replicas', () => {
     expect(reasons()).toEqual(['Warning demo/omni InvalidSyncContexts']);
   });
 
-  it('drops without a word what others tell from now on', () => {
+  it('drops silently what other replicas report from now on', () => {
     resolved('c1,nowhere', c1);
     pass(unowned);
     const before = reasons();
@@ -185,7 +185,7 @@ describe('the reporter', () => {
     expect(told).toEqual([]);
   });
 
-  it('tells a problem once, another one at once, and its end once', () => {
+  it('reports a problem once, another one at once, and its end once', () => {
     pass(unowned);
     pass(unowned);
     pass(noNamespace);
@@ -201,7 +201,7 @@ describe('the reporter', () => {
     expect(reporter.counts()).toEqual(new Map());
   });
 
-  it('keeps the contexts of a source apart, and counts what stands', () => {
+  it('keeps the contexts of a source apart, and counts current problems', () => {
     pass(unowned, 'c1');
     pass(unowned, 'c2');
     pass(level, 'c1');
@@ -213,7 +213,7 @@ describe('the reporter', () => {
     expect(reporter.counts()).toEqual(new Map([['Unowned', 1]]));
   });
 
-  it('tells the source that has to stand back, and not the one that is served', () => {
+  it('reports to the source that has to wait, and not to the one that is served', () => {
     const other = aSource({ namespace: 'other', syncContexts: 'c1' });
     sources.set(sourceKey(other), other);
     pass(level, 'c1', source, other);
@@ -280,7 +280,7 @@ describe('the reporter', () => {
 });
 
 describe('what is wrong with a list', () => {
-  it('is told in one Event with all of it, and its end in another', () => {
+  it('is reported in one Event with all of it, and its end in another', () => {
     resolved('c1,nobody,,no-one', c1);
     resolved('c1,nobody,,no-one', c1);
     expect(told).toHaveLength(1);

@@ -28,7 +28,7 @@ function isTerminating({ observed }: Facts): boolean {
 }
 
 describe('whatever the facts, a decision', () => {
-  it('changes nothing while it is unknown what stands there', () => {
+  it('changes nothing while it is unknown what exists there', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const decision = decide({ ...given, observed: 'unlisted' });
@@ -173,7 +173,7 @@ describe('whatever the facts, a decision', () => {
   });
 });
 
-it('lets an object alone that nobody claims, unless it is ours', () => {
+it('leaves an object that nobody claims alone, unless it is ours', () => {
   fc.assert(
     fc.property(standings, (observed) => {
       fc.pre(observed !== 'unlisted' && (observed === 'absent' || observed.ownership !== 'ours'));

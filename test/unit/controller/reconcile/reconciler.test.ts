@@ -130,7 +130,7 @@ beforeEach(() => {
 const left: Outcome = { kind: 'left', reason: 'InSync' };
 
 describe('a pass', () => {
-  it('makes the copy, then leaves it without a request to anyone', async () => {
+  it('creates the copy, then leaves it without any request', async () => {
     bench.annotate('demo', '1');
     expect(await bench.pass()).toMatchObject({ kind: 'written', action: 'create' });
     expect(bench.copy()).toMatchObject({ data: { key: '1' } });
@@ -148,7 +148,7 @@ describe('a pass', () => {
     expect(bench.writes()).toHaveLength(2);
   });
 
-  it('leaves a foreign object untouched, and makes the copy when it is gone', async () => {
+  it('leaves a foreign object untouched, and creates the copy when it is gone', async () => {
     const foreign = { ...anObject(configMaps, 'team', 'omni'), data: { mine: '1' } };
     const stored = bench.target.put(configMaps, foreign);
     bench.annotate('demo', '1');

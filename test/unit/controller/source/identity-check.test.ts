@@ -128,7 +128,7 @@ describe('the known source', () => {
     ]);
   });
 
-  it('has standing connections ended when it answers again, before anybody relies on it', () => {
+  it('has existing connections ended when it answers again, before anybody relies on it', () => {
     const order: (string | undefined)[] = [];
     const known = new KnownSource('https://source.example', silentLogger, () => {
       order.push('connections are ended');
@@ -139,7 +139,7 @@ describe('the known source', () => {
     expect(order).toEqual(['own', 'own', 'refused', 'refused', 'connections are ended', 'own', 'own']);
   });
 
-  it('tells a term of leadership that another cluster answers, also where one did before the term', () => {
+  it('reports to a term that another cluster answers, also where one did before the term', () => {
     source.recognise('other');
     expect(ended).toBe(1);
     let told = 0;
@@ -158,7 +158,7 @@ describe('the known source', () => {
     expect(told).toBe(2);
   });
 
-  it('tells a term of leadership that its mark went back, also where that was seen before the term', () => {
+  it('reports to a term that its mark went back, also where that was seen before the term', () => {
     let told = 0;
     const listen = (): void => {
       told += 1;

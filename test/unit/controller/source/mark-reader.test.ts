@@ -40,7 +40,7 @@ describe('the mark of the source', () => {
     expect(requests).toHaveLength(2);
   });
 
-  it('is read again at once after a reading that failed, which all that waited for it are told', async () => {
+  it('is read again at once after a reading that failed, and all that waited for it get the error', async () => {
     const failed = [mark.read(), mark.read()].map((reading) => expect(reading).rejects.toThrow('no answer'));
     requests[0]?.reject(new Error('no answer'));
     await Promise.all(failed);

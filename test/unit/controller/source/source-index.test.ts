@@ -39,7 +39,7 @@ class Told {
 const key = 'ConfigMap/demo/a';
 
 describe('the source index', () => {
-  it('tells every source and nothing else, whatever was listed and watched', () => {
+  it('reports every source and nothing else, whatever was listed and watched', () => {
     const step = fc.record({
       name: fc.constantFrom('a', 'b', 'c'),
       list: fc.constantFrom(undefined, '', 'c1', 'c1,c2'),
@@ -133,7 +133,7 @@ describe('what was done before our eyes', () => {
     ]);
   });
 
-  it('counts no more when the source cluster went back: it happened in a history that is gone', () => {
+  it('no longer counts when the source cluster went back: it happened in a history that is gone', () => {
     const told = new Told();
     told.list(5, object('a', 3, 'c1'));
     told.index.observe('ConfigMap', { type: 'MODIFIED', object: object('a', 6, 'c2') });

@@ -151,7 +151,7 @@ describe('the copy index', () => {
     return index;
   };
 
-  it('knows nothing before a list was finished, and then what stands in every namespace', () => {
+  it('knows nothing before a list was finished, and then what exists in every namespace', () => {
     const index = new CopyIndex(reading);
     expect(index.observed(target)).toBe('unlisted');
     index.replace('ConfigMap', 'demo', [], '10');

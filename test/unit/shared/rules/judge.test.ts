@@ -34,7 +34,7 @@ describe('the rules', () => {
     expect(judge(aSubject('east, west'), eastAndWest)).toEqual([]);
   });
 
-  it('tell everything that is wrong with an object in one go', () => {
+  it('report everything that is wrong with an object together', () => {
     const subject = aSubject('east,,oriental,hub,system,nobody', {
       kind: 'Secret',
       namespace: 'kube-system',
@@ -153,7 +153,7 @@ describe('with policies, the rules', () => {
     ]);
   });
 
-  it('tell nothing else about a context that is not allowed', () => {
+  it('report nothing else about a context that is not allowed', () => {
     expect(from('team-a', 'prod-1,prod-1b').map(({ reason }) => reason)).toEqual(['ContextNotAllowed']);
     expect(from('platform', 'prod-1,prod-1b').map(({ reason }) => reason)).toEqual(['SameCluster']);
   });
@@ -163,7 +163,7 @@ describe('for any list and any contexts, the rules', () => {
   const names = fc.constantFrom('east', 'west', 'oriental', 'hub', 'system', 'nobody', 'estranged');
   const lists = fc.array(fc.oneof(names, fc.constant('')), { maxLength: 8 }).map((list) => list.join(','));
 
-  it('tell each unknown name, each name of the source cluster, and each group of names of one cluster once', () => {
+  it('report each unknown name, each name of the source cluster, and each group of names of one cluster once', () => {
     fc.assert(
       fc.property(lists, (list) => {
         const violations = judge(aSubject(list), eastAndWest);

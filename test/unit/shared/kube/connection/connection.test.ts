@@ -34,7 +34,7 @@ async function sent(
 }
 
 describe('what is sent', () => {
-  test('get, whole', async () => {
+  test('is a GET for a whole object', async () => {
     const request = await sent((client) => client.get(configMaps, 'demo', 'omni'));
     expect(request.line).toBe('GET /k8s/clusters/x/api/v1/namespaces/demo/configmaps/omni');
     expect(request.header('accept')).toEqual(['application/json']);
@@ -42,7 +42,7 @@ describe('what is sent', () => {
     expect(request.header('user-agent')).toEqual(['test/1']);
   });
 
-  test('the clock of the server is told with an answer that it accepted', async () => {
+  test('the clock of the server comes with an answer that it accepted', async () => {
     const times: number[] = [];
     await sent((client) =>
       client.get(configMaps, 'demo', 'omni', { onServerTime: (time) => times.push(time) }),
@@ -51,29 +51,26 @@ describe('what is sent', () => {
     expect((times[0] ?? 1) % 1000).toBe(0);
   });
 
-  test.each([200, 404])(
-    'the FlowSchema of the request is told with an answer of status %i',
-    async (status) => {
-      await using server = await serve((_request, response) => {
-        response.setHeader('X-Kubernetes-PF-FlowSchema-UID', 'uid-1');
-        json(response, status, omni);
-      });
-      await using connection = connectTo({ server: server.url });
-      const uids: string[] = [];
-      const onFlowSchema = (uid: string): void => {
-        uids.push(uid);
-      };
-      await connection.client.get(configMaps, 'demo', 'omni', { onFlowSchema }).catch(() => undefined);
-      expect(uids).toEqual(['uid-1']);
-    },
-  );
+  test.each([200, 404])('the FlowSchema of the request comes with an answer of status %i', async (status) => {
+    await using server = await serve((_request, response) => {
+      response.setHeader('X-Kubernetes-PF-FlowSchema-UID', 'uid-1');
+      json(response, status, omni);
+    });
+    await using connection = connectTo({ server: server.url });
+    const uids: string[] = [];
+    const onFlowSchema = (uid: string): void => {
+      uids.push(uid);
+    };
+    await connection.client.get(configMaps, 'demo', 'omni', { onFlowSchema }).catch(() => undefined);
+    expect(uids).toEqual(['uid-1']);
+  });
 
-  test('get, metadata alone', async () => {
+  test('is a GET that asks for metadata alone', async () => {
     const request = await sent((client) => client.get(configMaps, 'demo', 'omni', { shape: 'metadata' }));
     expect(request.header('accept')[0]).toContain('as=PartialObjectMetadata;');
   });
 
-  test('list, metadata alone, one page', async () => {
+  test('is a GET of one page of metadata for a list', async () => {
     const request = await sent(
       (client) =>
         client.list(configMaps, { shape: 'metadata', labelSelector: 'a=b,c', limit: 500, continue: 'x/y=' }),
@@ -87,7 +84,7 @@ describe('what is sent', () => {
     ]);
   });
 
-  test('create', async () => {
+  test('is a POST for a create', async () => {
     const request = await sent((client) => client.create(configMaps, omni, { dryRun: true }));
     expect(request.line).toBe(
       'POST /k8s/clusters/x/api/v1/namespaces/demo/configmaps?fieldManager=context-syncer&dryRun=All',
@@ -96,7 +93,7 @@ describe('what is sent', () => {
     expect(request.header('content-type')).toEqual(['application/json']);
   });
 
-  test('update', async () => {
+  test('is a PUT for an update', async () => {
     const request = await sent((client) => client.update(leases, omni));
     expect(request.line).toBe(
       'PUT /k8s/clusters/x/apis/coordination.k8s.io/v1/namespaces/demo/leases/omni?fieldManager=context-syncer',
@@ -114,7 +111,7 @@ describe('what is sent', () => {
     expect(request.body).toEqual({ a: null });
   });
 
-  test('delete, of this very object', async () => {
+  test('is a DELETE with the uid and version of this very object', async () => {
     const preconditions = { uid: 'u', resourceVersion: '7' };
     const request = await sent((client) => client.delete(configMaps, 'demo', 'omni', { preconditions }));
     expect(request.line).toBe('DELETE /k8s/clusters/x/api/v1/namespaces/demo/configmaps/omni');
@@ -126,7 +123,7 @@ describe('what is sent', () => {
     });
   });
 
-  test('the user to act as, with a line for each group', async () => {
+  test('names the user to act as, with a header for each group', async () => {
     await using server = await serve(found);
     await using connection = connectTo({
       server: server.url,
@@ -158,20 +155,20 @@ describe('what comes back', () => {
     return await failure(call(server));
   }
 
-  test('an object, as it was sent', async () => {
+  test('is an object as it was sent', async () => {
     await using server = await serve(found);
     await using connection = connectTo({ server: server.url });
     expect(await connection.client.get(configMaps, 'demo', 'omni')).toEqual(omni);
   });
 
-  test('an empty metadata list', async () => {
+  test('is an empty list when the items are null', async () => {
     const page = { metadata: { resourceVersion: '1' }, items: null };
     await using server = await serve((_request, response) => json(response, 200, page));
     await using connection = connectTo({ server: server.url });
     expect(await connection.client.list(configMaps, { shape: 'metadata' })).toEqual(page);
   });
 
-  test('a refusal, by reason, without the message', async () => {
+  test('is a refusal by its reason, without the message', async () => {
     const error = await answered(
       (_request, response) => json(response, 429, status(429, 'TooManyRequests'), { 'retry-after': '2' }),
       async ({ url }) => {
@@ -235,7 +232,7 @@ describe('what comes back', () => {
 });
 
 describe('no answer', () => {
-  test('nobody listens: nothing was sent', async () => {
+  test('when nobody listens, nothing was sent', async () => {
     const server = await serve(found);
     await server[Symbol.asyncDispose]();
     await using connection = connectTo({ server: server.url });
@@ -243,20 +240,20 @@ describe('no answer', () => {
     expect(error).toMatchObject({ reason: 'ConnectionRefused', sent: false });
   });
 
-  test('a name that nobody knows: nothing was sent', async () => {
+  test('when the name does not resolve, nothing was sent', async () => {
     await using connection = connectTo({ server: 'http://no-such-host.invalid' });
     const error = await failure(connection.client.ping());
     expect(error).toMatchObject({ reason: 'NameNotResolved', sent: false });
   });
 
-  test('a connection cut before the answer: the outcome is unknown', async () => {
+  test('when the connection is cut before the answer, the outcome is unknown', async () => {
     await using server = await serve((request) => request.socket.destroy());
     await using connection = connectTo({ server: server.url });
     const error = await failure(connection.client.create(configMaps, omni));
     expect(error).toMatchObject({ reason: 'ConnectionReset', sent: true });
   });
 
-  test('a connection cut within the answer', async () => {
+  test('when the connection is cut within the answer, the outcome is unknown', async () => {
     await using server = await serve((request, response) => {
       response.writeHead(200, { 'content-length': '1000' });
       response.write('{"metadata"', () => request.socket.destroy());
@@ -266,7 +263,7 @@ describe('no answer', () => {
     expect(error).toMatchObject({ reason: 'ConnectionReset', sent: true });
   });
 
-  test('a peer that does not speak HTTP', async () => {
+  test('when the peer does not speak HTTP, the error says so', async () => {
     await using server = await serve((request) => request.socket.end('CANARY CANARY\r\n\r\n'));
     await using connection = connectTo({ server: server.url });
     const error = await failure(connection.client.ping());

@@ -107,7 +107,7 @@ describe('who the server is', () => {
     expect(await seenAs(right)).toBe('nobody');
   });
 
-  test('is not asked when told so', async () => {
+  test('is not verified when the kubeconfig says so', async () => {
     await using server = await serveTls();
     await using connection = connectTo({ server: server.url, insecureSkipTlsVerify: true });
     expect(await seenAs(connection)).toBe('nobody');
@@ -291,7 +291,7 @@ describe('a token from a file', () => {
     expect(server.accepted).toBe(1);
   });
 
-  test('that is missing is told by its path, and picked up when it appears', async () => {
+  test('that is missing is reported with its path, and used when it appears', async () => {
     await using server = await serve(tokenServer(() => 'one'));
     const file = join(folder, 'token');
     await using connection = connectTo({ server: server.url, token: { file } });

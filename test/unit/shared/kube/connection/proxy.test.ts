@@ -139,7 +139,7 @@ test('through a proxy the certificate is still checked', async () => {
   });
 });
 
-test('a proxy that refuses: nothing was sent, and its password is not told', async () => {
+test('when a proxy refuses, nothing was sent, and its password does not show', async () => {
   await using server = await target();
   await using proxy = await httpProxy(false);
   await using connection = connectTo({ server: server.url, proxyUrl: proxy.url });

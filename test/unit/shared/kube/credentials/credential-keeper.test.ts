@@ -240,7 +240,7 @@ describe('credentials that were refused', () => {
     expect(cloud.attempts).toBe(2);
   });
 
-  test('again and again do not make us spin', async () => {
+  test('again and again cause no busy loop', async () => {
     const { clock, cloud, keeper } = world();
     let refused = await keeper.obtain();
     for (let second = 0; second < 100; second += 1) {

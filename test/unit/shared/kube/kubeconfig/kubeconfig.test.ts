@@ -220,7 +220,7 @@ describe('a context that cannot be used is named, and the others go on', () => {
     expect(problem(settings({ cluster: { 'certificate-authority-data': data } }))).toMatch(/number 2/);
   });
 
-  test('every problem of a context is told', () => {
+  test('every problem of a context is reported', () => {
     expect(
       problem(settings({ cluster: { server: '', 'proxy-url': 'x' }, user: { exec: { command: 'x' } } })),
     ).toMatch(/no server.*proxy-url.*exec plugin/);
@@ -314,7 +314,7 @@ describe('the source cluster', () => {
     expect(specFromKubeconfig(kubeconfig({}, 'a,b'), options).server).toBe('https://api');
   });
 
-  test('is missing, and what there is is told', () => {
+  test('is missing, and the message lists those that exist', () => {
     const text = kubeconfig({}).replace('current-context: c', 'current-context: ""');
     expect(() => specFromKubeconfig(text, options)).toThrow(
       'no current-context: set it to one of "good", "c"',

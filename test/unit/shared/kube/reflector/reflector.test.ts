@@ -371,7 +371,7 @@ describe('relist', () => {
     expect(api.openWatches).toBe(1);
   });
 
-  it('drops what the old watch had still to tell', async () => {
+  it('drops what the old watch still sends', async () => {
     const reflector = start();
     await clock.until(() => reflector.synced);
     api.silent = true;
@@ -396,7 +396,7 @@ describe('relist', () => {
 });
 
 describe('a handler that throws', () => {
-  it('makes for a new list, with a growing back-off', async () => {
+  it('causes a new list, with a growing back-off', async () => {
     const reflector = start();
     await clock.until(() => reflector.synced);
     mirror.explodeOn = 'event';
