@@ -1,7 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { BodyBudget } from './body-budget.ts';
 import { JsonProjection, type Wanted } from './json-projection.ts';
-import { RequestProblem } from './request-problem.ts';
+
+/** A request that gets no AdmissionReview: an HTTP status and one clause for its sender, without anything of its body. */
+export class RequestProblem extends Error {
+  override readonly name = 'RequestProblem';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /**
  * Bytes of a body at most. The API server takes objects of 3 MiB, an UPDATE carries the object twice, and escaping can

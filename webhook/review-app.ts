@@ -15,9 +15,8 @@ import {
   type ReviewFormat,
 } from './admission-review.ts';
 import type { BodyBudget } from './body-budget.ts';
-import { readJson } from './body-reader.ts';
+import { RequestProblem, readJson } from './body-reader.ts';
 import type { Wanted } from './json-projection.ts';
-import { RequestProblem } from './request-problem.ts';
 import { failedReview } from './review.ts';
 
 /** The path that `clientConfig` of the webhook configuration names. */

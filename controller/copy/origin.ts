@@ -1,7 +1,7 @@
+import { createHash } from 'node:crypto';
 import { isRecord } from '../../shared/is-record.ts';
 import type { Keys } from '../../shared/keys.ts';
 import type { ObjectMeta } from '../../shared/kube/object.ts';
-import { toLabelValue } from './label-value.ts';
 
 /** Identity of a copy's source, as the origin annotation records it. */
 export interface Origin {
@@ -148,4 +148,20 @@ export function otherSourceOf(meta: ObjectMeta, keys: Keys, cluster: SourceClust
   const hasOurName = meta.labels?.[keys.originCluster] === toLabelValue(cluster.name);
   const uid = origin?.clusterUID;
   return isForeign && hasOurName && uid !== cluster.uid ? uid : undefined;
+}
+
+/** The longest label value that Kubernetes accepts, in characters. */
+const maxLabelValue = 63;
+const hashLength = 10;
+
+/**
+ * A label value for `text`: itself while it fits, else its beginning and a hash of the whole, so that two long
+ * names that begin alike stay apart. `text` must consist of characters that a label value may hold.
+ */
+export function toLabelValue(text: string): string {
+  if (text.length <= maxLabelValue) {
+    return text;
+  }
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, hashLength);
+  return `${text.slice(0, maxLabelValue - hashLength - 1)}-${hash}`;
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { toLabelValue } from '../../../../controller/copy/label-value.ts';
+import { toLabelValue } from '../../../../controller/copy/origin.ts';
 
 /** What an API server accepts as a label value. */
 const valid = /^(?=.{1,63}$)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
