@@ -45,15 +45,6 @@ const labelValue =
   "a label value: 1 to 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit";
 
 describe('the controller does not start, ends with status 2 and reports every problem', () => {
-  test('without flags', async () => {
-    expect(await refusalOf([])).toBe(
-      refusal(
-        `--cluster-name is missing: it must be ${labelValue}.`,
-        '--contexts-kubeconfig or --contexts-secret is missing: exactly one of them must be given.',
-      ),
-    );
-  });
-
   test('with several bad flags and one that does not exist', async () => {
     const flags = [
       '--clustername=hub',
@@ -74,25 +65,6 @@ describe('the controller does not start, ends with status 2 and reports every pr
         '--metrics-address is "nowhere", but must be HOST:PORT or :PORT with a port up to 65535 (an IPv6 address in brackets), or 0 to switch it off.',
         '--log-level is "loud", but must be debug, info, warn or error.',
       ),
-    );
-  });
-
-  test('with a file of settings that has an unknown key and a bad value', async () => {
-    const path = await file(
-      'settings.yaml',
-      stringify({ clusterName: 'hub', contextsKubeconfig: '/contexts', logLevle: 'debug', logFormat: 'xml' }),
-    );
-    expect(await refusalOf([`--config=${path}`])).toBe(
-      refusal(
-        `"logLevle" in ${path} is not a setting: did you mean logLevel?`,
-        `logFormat in ${path} is "xml", but must be json or text.`,
-      ),
-    );
-  });
-
-  test('with a file of settings that does not exist', async () => {
-    expect(await refusalOf(['--config=/nowhere/settings.yaml'])).toBe(
-      refusal('--config is "/nowhere/settings.yaml", but must be a file that can be read (ENOENT).'),
     );
   });
 

@@ -18,7 +18,7 @@ import type { ContextSpec } from '../sandbox/sandbox.ts';
 
 const stage = useStage({
   targets: 1,
-  users: [{ name: 'token-user' }, { name: 'token-file-user' }, { name: 'impersonator' }],
+  users: [{ name: 'impersonator' }],
 });
 
 /** What a kubeconfig says of a context besides its name, cluster and namespace. */
@@ -57,94 +57,39 @@ async function propagated(here: Stage, namespace: string): Promise<StoredObject>
   return copy;
 }
 
-interface Example {
-  readonly subject: Subject;
-  readonly way: (here: Stage) => Way | Promise<Way>;
-}
-
 const embedded = 'certificate-authority-data';
 
-test.each<[what: string, Example]>([
-  [
-    'client certificate',
-    {
-      subject: { kind: 'User', name: 'certified' },
-      way: async (here) => ({ user: await here.target(1).clientCertificate('certified') }),
-    },
-  ],
-  [
-    'group of a client certificate',
-    {
-      subject: { kind: 'Group', name: 'syncers' },
-      way: async (here) => ({ user: await here.target(1).clientCertificate('anybody', ['syncers']) }),
-    },
-  ],
-  [
-    'client certificate, key and authority in files',
-    {
-      subject: { kind: 'User', name: 'filed' },
-      way: async (here) => {
-        const { certPem, keyPem } = await here.target(1).clientCertificate('filed');
-        const ca = await fileBeside(here, 'target-ca.crt', here.target(1).caPem);
-        return {
-          clusterFields: { [embedded]: undefined, 'certificate-authority': ca },
-          userFields: {
-            token: undefined,
-            'client-certificate': await fileBeside(here, 'client.crt', certPem),
-            'client-key': await fileBeside(here, 'client.key', keyPem),
-          },
-        };
-      },
-    },
-  ],
-  [
-    'token',
-    {
-      subject: { kind: 'User', name: 'token-user' },
-      way: (here) => ({ user: { token: here.target(1).userToken('token-user') } }),
-    },
-  ],
-  [
-    'token file',
-    {
-      subject: { kind: 'User', name: 'token-file-user' },
-      way: async (here) => {
-        const token = `${here.target(1).userToken('token-file-user')}\n`;
-        return { user: { tokenFile: await fileBeside(here, 'token', token) } };
-      },
-    },
-  ],
-  [
-    'impersonated user',
-    {
-      subject: { kind: 'User', name: 'acted-as' },
-      way: (here) => ({
-        user: { token: here.target(1).userToken('impersonator') },
-        userFields: { as: 'acted-as' },
-      }),
-    },
-  ],
-  [
-    'group of an impersonated user',
-    {
-      subject: { kind: 'Group', name: 'acted-in' },
-      way: (here) => ({
-        user: { token: here.target(1).userToken('impersonator') },
-        userFields: { as: 'nobody', 'as-groups': ['others', 'acted-in'] },
-      }),
-    },
-  ],
-])('a context proves who it is by %s', async (what, { subject, way }) => {
+test('a context may prove who it is by a client certificate, a key and an authority in files', async () => {
   const here = stage();
-  const namespace = what.replaceAll(/[ ,]+/g, '-');
-  if (what === 'impersonated user') {
-    const impersonate = { apiGroups: [''], resources: ['users', 'groups'], verbs: ['impersonate'] };
-    await grantEverywhere(here.target(1), 'impersonator', { kind: 'User', name: 'impersonator' }, [
-      impersonate,
-    ]);
-  }
-  await namespaceOf(here, namespace, subject);
-  await useContext(here, namespace, await way(here));
+  const namespace = 'files';
+  const { certPem, keyPem } = await here.target(1).clientCertificate('filed');
+  await namespaceOf(here, namespace, { kind: 'User', name: 'filed' });
+  await useContext(here, namespace, {
+    clusterFields: {
+      [embedded]: undefined,
+      'certificate-authority': await fileBeside(here, 'target-ca.crt', here.target(1).caPem),
+    },
+    userFields: {
+      token: undefined,
+      'client-certificate': await fileBeside(here, 'client.crt', certPem),
+      'client-key': await fileBeside(here, 'client.key', keyPem),
+    },
+  });
+  await here.startController();
+  expect(await propagated(here, namespace)).toMatchObject({ data: { leave: 'yes' } });
+});
+
+test('a context may act as another user, by a group of that one', async () => {
+  const here = stage();
+  const namespace = 'impersonated';
+  await grantEverywhere(here.target(1), 'impersonator', { kind: 'User', name: 'impersonator' }, [
+    { apiGroups: [''], resources: ['users', 'groups'], verbs: ['impersonate'] },
+  ]);
+  await namespaceOf(here, namespace, { kind: 'Group', name: 'acted-in' });
+  await useContext(here, namespace, {
+    user: { token: here.target(1).userToken('impersonator') },
+    userFields: { as: 'nobody', 'as-groups': ['others', 'acted-in'] },
+  });
   await here.startController();
   expect(await propagated(here, namespace)).toMatchObject({ data: { leave: 'yes' } });
 });

@@ -165,7 +165,7 @@ test('every way of writing refuses a bad list and takes a good one', async () =>
   }
 });
 
-test('what is no reason to refuse is shown as a warning', async () => {
+test('what is no reason to refuse is shown as a warning, also beside a refusal', async () => {
   const { stdout, stderr } = await kubectl(
     ['apply', '-f', '-'],
     yaml('warned', { list: 'context-1,context-1,down' }),
@@ -175,6 +175,10 @@ test('what is no reason to refuse is shown as a warning', async () => {
     /^Warning: Context "context-1" is listed more than once; it counts once\.\nWarning: Context "down" is unreachable since \d{4}-\d\d-\d\dT\d\d:\d\dZ; its copy follows when it answers\.\n$/,
   );
   await appears(stage().target(1), 'configmaps', 'demo', 'warned');
+  const refused = await kubectl(['create', '-f', '-'], yaml('refused', { list: 'home,context-1,context-1' }));
+  expect(refused.stderr).toBe(
+    `Warning: Context "context-1" is listed more than once; it counts once.\nError from server: error when creating "STDIN": ${denied} ConfigMap demo/refused: ${homeTwice}\n`,
+  );
 });
 
 test('a context is refused until it is added to the contexts, and then its copy appears', async () => {

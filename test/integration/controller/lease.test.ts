@@ -100,14 +100,6 @@ test('of many that start at once one leads', async () => {
   expect(crowd.filter((candidate) => candidate.leading)).toHaveLength(1);
 });
 
-test('a missing namespace is named, and missed no longer when it appears', async () => {
-  const client = await adminClient(sandbox().source);
-  const a = compete(client, 'late', 'a');
-  await expect.poll(() => a.transitions, within).toEqual(['unavailable NamespaceNotFound']);
-  await makeNamespace(sandbox().source, 'late');
-  await expect.poll(() => a.leading, within).toBe(true);
-});
-
 test('a leader whose API server stops answering stops leading, and leads again when it answers', async () => {
   await makeNamespace(sandbox().source, 'silent');
   const client = await adminClient(sandbox().source);

@@ -1,6 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
-import { connect as connectSocket, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../shared/clock.ts';
@@ -176,48 +174,6 @@ describe('the API server', () => {
     await using user = client({ user: { token: target.userToken('nobody-in-particular') } });
     expect(await refusal(user.get(configMaps, 'default', 'x'))).toMatchObject({ reason: 'Forbidden' });
     expect(await refusal(user.list(secrets, { shape: 'metadata' }))).toMatchObject({ reason: 'Forbidden' });
-  });
-
-  test('is reached through a proxy, with a watch', async () => {
-    const sockets = new Set<Socket>();
-    const proxy = createServer();
-    proxy.on('connection', (socket: Socket) => sockets.add(socket));
-    proxy.on('connect', (request: IncomingMessage, socket: Socket) => {
-      const upstream = connectSocket(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n');
-        upstream.pipe(socket).pipe(upstream);
-      });
-      upstream.on('error', () => socket.destroy());
-      socket.on('error', () => upstream.destroy());
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const address = proxy.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    {
-      await using proxied = client({ clusterFields: { 'proxy-url': `http://127.0.0.1:${port ?? 0}` } });
-      await proxied.create(configMaps, configMap('by-proxy'));
-      const seen: string[] = [];
-      const controller = new AbortController();
-      const stream = await proxied.watch<KubeObject>(configMaps, {
-        namespace: 'default',
-        fieldSelector: 'metadata.name=by-proxy',
-        resourceVersion: '0',
-        shape: 'metadata',
-        timeoutSeconds: 30,
-        idleTimeoutMs: 10_000,
-        signal: controller.signal,
-      });
-      for await (const event of stream) {
-        seen.push(event.type);
-        break;
-      }
-      expect(seen).toEqual(['ADDED']);
-    }
-    expect(sockets.size).toBeGreaterThan(0);
-    for (const socket of sockets) {
-      socket.destroy();
-    }
-    await new Promise((resolve) => proxy.close(resolve));
   });
 });
 
