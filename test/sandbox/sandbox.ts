@@ -25,6 +25,8 @@ export interface SandboxOptions {
   readonly sharedCredentials?: boolean;
   /** Where target control planes have tokens reviewed that they do not know: a webhook token authenticator. */
   readonly tokenReviewUrl?: string;
+  /** More flags for the source's kube-apiserver. */
+  readonly sourceFlags?: readonly string[];
 }
 
 /** Real control planes on 127.0.0.1, with data that is thrown away. */
@@ -67,6 +69,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       pickPort: options.pickPort ?? freePort,
       audit: options.audit === true ? 'metadata' : options.audit || undefined,
       tokenReviewUrl: name === 'source' ? undefined : options.tokenReviewUrl,
+      flags: name === 'source' ? options.sourceFlags : undefined,
     });
   const names = Array.from({ length: options.targets }, (_, index) => `target-${index + 1}`);
   const started = await Promise.allSettled([start('source'), ...names.map(start)]);

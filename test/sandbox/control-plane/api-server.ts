@@ -20,6 +20,7 @@ export interface ApiServerOptions {
   readonly pickPort: () => Promise<number>;
   readonly audit: boolean;
   readonly tokenReviews: boolean;
+  readonly flags: readonly string[] | undefined;
 }
 
 /** Somebody else can take a port between our look and the server's start: then the next one is tried. */

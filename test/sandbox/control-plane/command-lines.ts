@@ -45,7 +45,15 @@ export function etcdArguments(): readonly string[] {
  */
 export function apiServerArguments(
   port: number,
-  { audit = false, tokenReviews = false }: { readonly audit?: boolean; readonly tokenReviews?: boolean } = {},
+  {
+    audit = false,
+    tokenReviews = false,
+    flags = [],
+  }: {
+    readonly audit?: boolean;
+    readonly tokenReviews?: boolean;
+    readonly flags?: readonly string[] | undefined;
+  } = {},
 ): readonly string[] {
   return [
     `--etcd-servers=${clientSocket}`,
@@ -78,5 +86,6 @@ export function apiServerArguments(
           '--authentication-token-webhook-cache-ttl=0s',
         ]
       : []),
+    ...flags,
   ];
 }

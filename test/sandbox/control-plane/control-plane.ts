@@ -28,6 +28,8 @@ export interface ControlPlaneOptions {
   readonly audit: Audit | undefined;
   /** Where the API server has tokens reviewed that it does not know. */
   readonly tokenReviewUrl: string | undefined;
+  /** More flags for the API server. */
+  readonly flags: readonly string[] | undefined;
 }
 
 /** The data of a control plane at one moment. */
@@ -110,6 +112,7 @@ export class ControlPlane {
       pickPort: options.pickPort,
       audit: options.audit !== undefined,
       tokenReviews: options.tokenReviewUrl !== undefined,
+      flags: options.flags,
     });
     const started = new ControlPlane(options, folder, etcd, apiServer, [etcdLog, apiServerLog]);
     await writeFile(started.kubeconfigFile, kubeconfig([{ name, cluster: started }]), { mode: 0o600 });
