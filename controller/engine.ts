@@ -108,7 +108,7 @@ export class Engine {
     });
     this.registry = new ContextRegistry({
       ...options,
-      source: { server: source.client.server, evidence: source.evidence },
+      source: { place: source.client.server, evidence: source.evidence },
       sourceNamespaceUid: source.namespaceUid,
       learntClusters: options.kept.learntClusters,
       onChange: () => {

@@ -21,7 +21,7 @@ const backoff = { baseMs: 300, maxMs: 8_000 };
 const failuresUntilDown = 2;
 
 /**
- * - `settling`: the first attempt to reach the cluster is under way.
+ * - `settling`: the first attempt to reach the cluster through this connection is under way; nothing is written until it succeeds.
  * - `up`: it answered last time.
  * - `down`: it did not; nothing is sent until a probe succeeds (this is the circuit breaker).
  */
@@ -52,7 +52,6 @@ export interface ContextLinkOptions {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly server: string;
-  readonly fingerprint: string;
   readonly client: KubeClient;
   /** What is known at the start. */
   readonly status: LinkStatus;
@@ -61,8 +60,8 @@ export interface ContextLinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Called after every change of the status. */
-  readonly onChange: () => void;
+  /** Called after every change of the status, with the one before. */
+  readonly onChange: (before: LinkStatus) => void;
 }
 
 /**
@@ -73,7 +72,6 @@ export class ContextLink {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly server: string;
-  readonly fingerprint: string;
   readonly client: KubeClient;
   readonly #options: ContextLinkOptions;
   readonly #wakeup: Wakeup;
@@ -84,7 +82,6 @@ export class ContextLink {
     this.name = options.name;
     this.namespace = options.namespace;
     this.server = options.server;
-    this.fingerprint = options.fingerprint;
     this.client = options.client;
     this.#options = options;
     this.#status = options.status;
@@ -193,6 +190,6 @@ export class ContextLink {
       }
     }
     this.#status = status;
-    this.#options.onChange();
+    this.#options.onChange(before);
   }
 }

@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Catalog, CatalogContext } from '../../shared/catalog/catalog.ts';
 import type { CatalogSettings } from '../../shared/catalog/catalog-settings.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import type { ContextEntry } from '../../shared/kube/kubeconfig/kubeconfig.ts';
-import type { ConnectionSpec } from '../../shared/kube/kubeconfig/spec.ts';
+import { type ConnectionSpec, placeOf } from '../../shared/kube/kubeconfig/spec.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { ContextLink, type LinkStatus, newLinkStatus } from './context-link.ts';
 import {
@@ -19,7 +20,7 @@ import { better, isKubeSystemUid, type LearntClusters } from './learnt-clusters.
 const gatherMs = 20;
 
 export interface ContextRegistryOptions {
-  readonly source: { readonly server: string; readonly evidence: ClusterEvidence };
+  readonly source: { readonly place: string; readonly evidence: ClusterEvidence };
   readonly sourceNamespaceUid: (namespace: string) => Promise<string | undefined>;
   readonly connect: (spec: ConnectionSpec) => KubeClient;
   /** What this process and others learnt of clusters whose contexts cannot say all of it. */
@@ -36,6 +37,7 @@ export interface ContextRegistryOptions {
 
 interface LinkRun {
   readonly link: ContextLink;
+  readonly spec: ConnectionSpec;
   readonly stop: AbortController;
   readonly ended: Promise<void>;
 }
@@ -80,7 +82,8 @@ export class ContextRegistry {
 
   /**
    * Takes the contexts of a new kubeconfig. A context that did not change keeps its connection. One whose credentials
-   * changed gets a new connection, and what is known of its cluster holds until that has been asked again.
+   * changed gets a new connection, and its cluster stays known; nothing is written there until it has been asked again,
+   * since credentials can lead elsewhere, too. One that leads elsewhere is unknown until then.
    */
   apply(entries: readonly ContextEntry[]): void {
     const usable = new Map(entries.flatMap((entry) => ('connection' in entry ? [[entry.name, entry]] : [])));
@@ -88,8 +91,10 @@ export class ContextRegistry {
     for (const [name, run] of this.#runs) {
       const entry = usable.get(name);
       const samePlace =
-        entry?.connection.server === run.link.server && entry.namespace === run.link.namespace;
-      if (!samePlace || entry.connection.fingerprint !== run.link.fingerprint) {
+        entry !== undefined &&
+        placeOf(entry.connection) === placeOf(run.spec) &&
+        entry.namespace === run.link.namespace;
+      if (!samePlace || entry.connection.fingerprint !== run.spec.fingerprint) {
         this.#runs.delete(name);
         this.#end(run);
       }
@@ -99,8 +104,9 @@ export class ContextRegistry {
     }
     for (const [name, entry] of usable) {
       if (!this.#runs.has(name)) {
-        const status = replaced.get(name)?.status ?? newLinkStatus;
-        this.#runs.set(name, this.#start(name, entry.namespace, entry.connection, status));
+        const { status = newLinkStatus } = replaced.get(name) ?? {};
+        const state = status.state === 'up' ? 'settling' : status.state;
+        this.#runs.set(name, this.#start(name, entry.namespace, entry.connection, { ...status, state }));
       }
     }
     this.#entries = entries;
@@ -122,19 +128,23 @@ export class ContextRegistry {
       name,
       namespace,
       server: spec.server,
-      fingerprint: spec.fingerprint,
       client: connect(spec),
       status,
       sourceNamespaceUid,
       clock,
       random,
       logger,
-      onChange: () => {
-        this.#changedSoon();
+      onChange: ({ evidence }) => {
+        if (evidence === undefined || isDeepStrictEqual(evidence, link.evidence)) {
+          this.#changedSoon();
+        } else {
+          // It can lead to another cluster now, through which what serves the one before must write nothing.
+          this.#changed();
+        }
       },
     });
     const stop = new AbortController();
-    return { link, stop, ended: link.run(AbortSignal.any([signal, stop.signal])) };
+    return { link, spec, stop, ended: link.run(AbortSignal.any([signal, stop.signal])) };
   }
 
   #end({ link, stop, ended }: LinkRun): void {
@@ -158,7 +168,8 @@ export class ContextRegistry {
     const source: Member = { ...this.#options.source, entry: 'source', isSource: true };
     const members = this.#entries.map((entry): Member => {
       const link = this.#runs.get(entry.name)?.link;
-      return { entry, link, server: entry.server, evidence: link?.evidence };
+      const place = 'connection' in entry ? placeOf(entry.connection) : entry.server;
+      return { entry, link, place, evidence: link?.evidence };
     });
     const contexts = new Map<string, CatalogContext>();
     const links = new Map<string, ContextLink[]>();
@@ -235,7 +246,7 @@ function contextOf(
     server: entry.server,
     cluster,
     identified: status?.evidence !== undefined,
-    settling: status?.state === 'settling',
+    settling: status?.state === 'settling' && status.evidence === undefined,
     isSource,
     problem: 'problem' in entry ? entry.problem : status?.problem,
     unreachableSince: status?.downSince,

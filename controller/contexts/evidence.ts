@@ -17,16 +17,16 @@ export function isIdentity({ kubeSystemUid, namespace }: ClusterEvidence): boole
 
 /** Something that may be one cluster with others: a context, or the source cluster itself. */
 export interface ClusterMember {
-  /** Normalised URL of the API server. */
-  readonly server: string | undefined;
+  /** Where its connection leads, see `placeOf`; the server's URL alone where that is all that is known. */
+  readonly place: string | undefined;
   /** Undefined while the cluster has never been reached. */
   readonly evidence: ClusterEvidence | undefined;
   readonly isSource?: boolean | undefined;
 }
 
 /**
- * Whether two members are one cluster. The strongest evidence that both have decides; the URL only where there is no
- * other. An equal URL does not outweigh different uids: a cluster can be made anew under its old address.
+ * Whether two members are one cluster. The strongest evidence that both have decides; the place only where there is
+ * no other. An equal place does not outweigh different uids: a cluster can be made anew at its old address.
  */
 export function isSameCluster(left: ClusterMember, right: ClusterMember): boolean {
   const [a, b] = [left.evidence, right.evidence];
@@ -41,7 +41,7 @@ export function isSameCluster(left: ClusterMember, right: ClusterMember): boolea
   if (a?.namespace !== undefined && b?.namespace !== undefined && a.namespace.name === b.namespace.name) {
     return a.namespace.uid === b.namespace.uid;
   }
-  return left.server !== undefined && left.server === right.server;
+  return left.place !== undefined && left.place === right.place;
 }
 
 /**
@@ -52,7 +52,7 @@ export function clusterId(members: readonly ClusterMember[], fallback: string): 
   const candidates = [
     members.map(({ evidence }) => evidence?.kubeSystemUid),
     members.map(({ evidence }) => evidence?.namespace && namespaceId(evidence.namespace.uid)),
-    members.map(({ server }) => server && `url:${server}`),
+    members.map(({ place }) => place && `url:${place}`),
   ];
   for (const candidate of candidates) {
     const best = candidate

@@ -40,6 +40,16 @@ export interface ConnectionSpec extends ConnectionSettings {
   readonly fingerprint: string;
 }
 
+/**
+ * Where a connection leads: two that agree in it reach the same server. For people, too: it holds no credentials, also none
+ * of the proxy.
+ */
+export function placeOf({ server, proxyUrl, tlsServerName }: ConnectionSettings): string {
+  const proxy = proxyUrl === undefined ? null : URL.parse(proxyUrl);
+  const via = proxy === null ? '' : ` via ${proxy.protocol}//${proxy.host}`;
+  return `${server}${via}${tlsServerName === undefined ? '' : ` as ${tlsServerName}`}`;
+}
+
 /** Adds the fingerprint. */
 export function connectionSpec(settings: ConnectionSettings): ConnectionSpec {
   return { ...settings, fingerprint: createHash('sha256').update(canonicalJson(settings)).digest('hex') };

@@ -112,7 +112,6 @@ async function linkAs(token: string): Promise<ContextLink> {
     name: 'c',
     namespace: undefined,
     server: client.server,
-    fingerprint: '',
     client,
     status: newLinkStatus,
     sourceNamespaceUid: () => Promise.resolve(undefined),

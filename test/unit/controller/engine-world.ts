@@ -33,6 +33,8 @@ export class EngineWorld implements AsyncDisposable {
   /** Whether this process serves a cluster; `engine.shardsChanged` has a change noticed. */
   serves: (cluster: string) => boolean = () => true;
   tellsOfLists = true;
+  /** Where a proxy leads; it does not matter to which address. */
+  readonly behindProxies = new Map<string | undefined, FakeApi>();
   readonly #targets = new Map<string, FakeApi>();
   #guards: DeletionGuards | undefined;
   /** It outlives a restart, as the catalog ConfigMap does. */
@@ -180,8 +182,9 @@ export class EngineWorld implements AsyncDisposable {
     await this.stop();
   }
 
-  #connection({ server }: ConnectionSpec): FakeApi {
-    const [api] = [...this.#targets.values()].filter((target) => target.server === server);
+  #connection({ server, proxyUrl }: ConnectionSpec): FakeApi {
+    const [direct] = [...this.#targets.values()].filter((target) => target.server === server);
+    const api = this.behindProxies.get(proxyUrl) ?? direct;
     if (api === undefined) {
       throw new Error(`nothing is at ${server}`);
     }
@@ -199,14 +202,14 @@ export class EngineWorld implements AsyncDisposable {
 /** A context whose cluster is at `https://NAME.example:6443`, or that of another context (`at`). */
 export function entryOf(
   name: string,
-  over: { at?: string; namespace?: string; fingerprint?: string } = {},
+  over: { at?: string; namespace?: string; fingerprint?: string; proxyUrl?: string } = {},
 ): ContextEntry {
   const server = `https://${over.at ?? name}.example:6443`;
-  const { namespace, fingerprint = name } = over;
+  const { namespace, proxyUrl, fingerprint = proxyUrl === undefined ? name : `${name} ${proxyUrl}` } = over;
   return {
     name,
     server,
-    connection: { server, fingerprint },
+    connection: { server, fingerprint, proxyUrl },
     ...(namespace === undefined ? {} : { namespace }),
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ApiError, TransportError } from '../../../shared/kube/errors.ts';
-import type { PayloadObject } from '../../../shared/kube/object.ts';
+import type { KubeObject, PayloadObject } from '../../../shared/kube/object.ts';
 import { configMaps, namespaces } from '../../../shared/kube/resource.ts';
 import { anObject, type FakeApi, type FakeCall } from '../fakes/fake-api.ts';
 import { keys } from './arbitraries.ts';
@@ -583,6 +583,82 @@ it('an invalid list elsewhere is not resolved again, and a relabelled source is 
   }
   await world.clock.advance(10_000);
   expect(count(world.source.calls, 'get')).toBe(reads);
+});
+
+describe('a context that comes to lead to another cluster', () => {
+  it.each<[string, Parameters<typeof entryOf>[1]]>([
+    ['its proxy', { proxyUrl: 'http://b' }],
+    ['its credentials', { fingerprint: 'renewed' }],
+  ])(
+    'is asked which one it is before anything is written there, where only %s changed',
+    async (_, change) => {
+      await using world = new EngineWorld();
+      for (const api of [world.source, world.target('c1')]) {
+        api.put(namespaces, { metadata: { name: 'team' } });
+      }
+      const elsewhere = world.source.connection();
+      elsewhere.fault = () => ({ delayMs: 5 });
+      world.annotate('omni', 'c1', '1');
+      await world.start(entryOf('c1', { namespace: 'team' }));
+      world.behindProxies.set(change?.proxyUrl, elsewhere);
+      world.engine.useContexts([entryOf('c1', { namespace: 'team', ...change })]);
+      world.annotate('omni', 'c1', '2');
+      await world.clock.advance(10_000);
+      expect(world.engine.registry.catalog.contexts.get('c1')?.isSource).toBe(true);
+      expect(elsewhere.calls.filter(({ verb }) => verb !== 'get' && verb !== 'list')).toEqual([]);
+    },
+  );
+
+  it('is written to as that cluster alone, from the moment when it answers again', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    world.annotate('omni', 'c1', '1');
+    await world.start('c1');
+    unavailable(target);
+    await world.clock.advance(30_000);
+    target.drop(namespaces, undefined, 'kube-system');
+    const { uid } = target.put<KubeObject>(namespaces, { metadata: { name: 'kube-system' } }).metadata;
+    target.calls.length = 0;
+    target.fault = () => undefined;
+    for (let value = 0; world.engine.registry.contexts[0]?.link?.state !== 'up'; value += 1) {
+      world.annotate('omni', 'c1', `${value}`);
+      await world.clock.advance(5);
+    }
+    world.annotate('omni', 'c1', 'last');
+    await world.clock.advance(5);
+    expect([...world.engine.lanes.keys()]).toEqual([uid]);
+    await world.clock.advance(1_000);
+    expect(world.copy('c1', 'omni')).toBe('last');
+  });
+});
+
+it('contexts with one address in two networks, behind two proxies, are two clusters', async () => {
+  await using world = new EngineWorld();
+  const [c1, c2] = [world.target('c1'), world.target('c2')];
+  for (const api of [c1, c2]) {
+    api.put(namespaces, { metadata: { name: 'team' } });
+    unavailable(api);
+  }
+  world.behindProxies.set('http://user:secret@bastion-1', c1).set('socks5://user:secret@bastion-2', c2);
+  world.annotate('both', 'strong,weak', '1');
+  await world.start(
+    entryOf('strong', { at: 'c1', proxyUrl: 'http://user:secret@bastion-1' }),
+    entryOf('weak', { at: 'c1', namespace: 'team', proxyUrl: 'socks5://user:secret@bastion-2' }),
+  );
+  const clusters = (): string[] =>
+    Array.from(world.engine.registry.catalog.contexts.values(), ({ cluster }) => cluster);
+  expect(clusters()).toEqual([
+    'url:https://c1.example:6443 via http://bastion-1',
+    'url:https://c1.example:6443 via socks5://bastion-2',
+  ]);
+  c1.fault = () => undefined;
+  c2.fault = ({ verb, name, namespace }) =>
+    (verb === 'get' && name === 'kube-system') || (verb === 'list' && namespace === undefined)
+      ? { before: new ApiError(403, 'Forbidden') }
+      : undefined;
+  await world.clock.advance(30_000);
+  expect(new Set(clusters()).size).toBe(2);
+  expect([c1.peek(configMaps, 'demo', 'both'), c2.peek(configMaps, 'team', 'both')]).not.toContain(undefined);
 });
 
 describe('the mass-deletion guard', () => {

@@ -26,7 +26,6 @@ beforeEach(async () => {
     name: 'c',
     namespace: 'team',
     server: api.server,
-    fingerprint: '',
     client: api,
     status: newLinkStatus,
     sourceNamespaceUid: () =>

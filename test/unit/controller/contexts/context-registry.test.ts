@@ -41,7 +41,7 @@ class Replica {
   constructor(api: FakeApi, ...down: readonly string[]) {
     this.down = new Set(down);
     this.registry = new ContextRegistry({
-      source: { server: 'https://source.example:6443', evidence: { kubeSystemUid: 'uid-of-the-source' } },
+      source: { place: 'https://source.example:6443', evidence: { kubeSystemUid: 'uid-of-the-source' } },
       sourceNamespaceUid: () => Promise.resolve(undefined),
       learntClusters: this.state.learntClusters,
       connect: ({ fingerprint: context }) => {

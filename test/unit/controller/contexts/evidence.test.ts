@@ -21,12 +21,12 @@ const evidence: fc.Arbitrary<ClusterEvidence> = fc.record({
 });
 
 const members: fc.Arbitrary<ClusterMember> = fc.record({
-  server: fc.constantFrom(undefined, 'https://a', 'https://b', 'https://c'),
+  place: fc.constantFrom(undefined, 'https://a', 'https://b', 'https://c'),
   evidence: fc.option(evidence, { nil: undefined }),
 });
 
-function member(server: string | undefined, given?: ClusterEvidence): ClusterMember {
-  return { server, evidence: given };
+function member(place: string | undefined, given?: ClusterEvidence): ClusterMember {
+  return { place, evidence: given };
 }
 
 describe('whether two members are one cluster', () => {

@@ -49,7 +49,6 @@ class Bench {
     name: 'c1',
     namespace: 'team',
     server: this.target.server,
-    fingerprint: '',
     client: this.target,
     status: newLinkStatus,
     sourceNamespaceUid: () => Promise.resolve(undefined),

@@ -184,7 +184,6 @@ function link(name: string, state: LinkState, rights: Rights): ContextLink {
     name,
     namespace: undefined,
     server: client.server,
-    fingerprint: '',
     client,
     status: {
       ...newLinkStatus,
