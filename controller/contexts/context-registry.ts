@@ -58,6 +58,7 @@ export class ContextRegistry {
   #catalog: Catalog = { contexts: new Map() };
   #links: ReadonlyMap<string, readonly ContextLink[]> = new Map();
   #gathering = false;
+  #isFullLogged = false;
 
   constructor(options: ContextRegistryOptions) {
     this.#options = options;
@@ -200,9 +201,15 @@ export class ContextRegistry {
    * of its namespaces, unless another group has that one: what was learnt never makes one cluster of two.
    */
   #named(groups: readonly (readonly Member[])[]): readonly (readonly [string, readonly Member[]])[] {
-    const { learntClusters } = this.#options;
+    const { learntClusters, logger } = this.#options;
     const named = groups.map((group) => [idOf(group), group] as const);
     const taken = new Set(named.map(([id]) => id));
+    if (learntClusters.isFull && !this.#isFullLogged) {
+      this.#isFullLogged = true;
+      logger.warn(
+        'no more is learnt of which namespaces are in one cluster, give contexts the right to get namespace kube-system',
+      );
+    }
     return named.map(([id, group]) => {
       const weakly = group.some(isSource) ? [] : group.flatMap(onlyNamespaceOf);
       const learnt = weakly

@@ -1,6 +1,6 @@
 import { isRecord } from '../../shared/is-record.ts';
 
-/** Namespaces beyond this many are not learnt: 100 bytes each, in an object of at most 1 MiB. */
+/** Of more namespaces than this, the first by text are kept: 100 bytes each, in an object of at most 1 MiB. */
 const maxNamespaces = 1_000;
 
 /**
@@ -8,7 +8,9 @@ const maxNamespaces = 1_000;
  * the namespace. Shared by all processes: else one that cannot reach those other contexts would know the cluster by another
  * identity, and so by another shard.
  *
- * What processes learnt is merged in whatever order it comes, with the same result: see `better`.
+ * What processes learnt is merged in whatever order it comes, with the same result: see `better`. That holds at the bound, too;
+ * processes that kept different namespaces would write over each other without end. Nothing is forgotten: a namespace that
+ * no context shows now can be that of a context that is down.
  */
 export class LearntClusters {
   readonly #clusters = new Map<string, string>();
@@ -23,6 +25,11 @@ export class LearntClusters {
   /** Called after something was taken that another process learnt. */
   onTaken(listener: () => void): void {
     this.#onTaken = listener;
+  }
+
+  /** True when there is no room for more. */
+  get isFull(): boolean {
+    return this.#clusters.size >= maxNamespaces;
   }
 
   clusterOf(namespaceUid: string): string | undefined {
@@ -50,14 +57,21 @@ export class LearntClusters {
     return Object.fromEntries([...this.#clusters].toSorted(([left], [right]) => (left < right ? -1 : 1)));
   }
 
+  /** True where that changed what is known. */
   #add(uid: string, cluster: string): boolean {
     const known = this.#clusters.get(uid);
-    const isNew =
-      known === undefined ? this.#clusters.size < maxNamespaces : better(known, cluster) !== known;
-    if (isNew) {
-      this.#clusters.set(uid, cluster);
+    if (known !== undefined && better(known, cluster) === known) {
+      return false;
     }
-    return isNew;
+    if (known === undefined && this.isFull) {
+      const last = [...this.#clusters.keys()].reduce((left, right) => (left < right ? right : left));
+      if (last < uid) {
+        return false;
+      }
+      this.#clusters.delete(last);
+    }
+    this.#clusters.set(uid, cluster);
+    return true;
   }
 }
 

@@ -48,10 +48,18 @@ describe('what processes learnt of clusters', () => {
     expect(told).toEqual(['learnt', 'taken']);
   });
 
-  it('is bounded', () => {
+  it('is bounded, with the same namespaces in all of them', () => {
     const many = Array.from({ length: 2_000 }, (_, index) => [`u${index}`, 'k1'] as const);
-    expect(Object.keys(learnt(many).entries)).toHaveLength(1_000);
-    expect(learnt([]).entries).toEqual({});
+    const [a, b] = [learnt(many.slice(0, 1_500)), learnt(many.toReversed())];
+    a.take(b.entries);
+    b.take(a.entries);
+    expect(Object.keys(a.entries)).toHaveLength(1_000);
+    expect(JSON.stringify(a.entries)).toBe(JSON.stringify(b.entries));
+    const written = JSON.stringify(learnt([...many, ...many]).entries);
+    expect(written).toBe(JSON.stringify(a.entries));
+  });
+
+  it('learns nothing from what is nothing of that kind', () => {
     const damaged = learnt([]);
     for (const text of [null, [], 'u1', 1]) {
       damaged.take(text);
