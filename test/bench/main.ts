@@ -16,7 +16,8 @@ const usage = `usage: npm run bench -- [options] [CASE...]
   CASE             only the named cases; without any, all
   --case NAME      the same
   --quick          small sizes, under five minutes; only counts are checked
-  --seconds N      of load in the case webhook, for each server, rate and verdict; 120 when absent
+  --seconds N      of load: webhook, for each server, rate and verdict, 120 when absent; tenants, for each
+                   measurement, 30 when absent
   --rounds N       rounds of each case; 3 when absent, 1 with --quick
   --json FILE      writes all results as JSON
   --svg FILE       writes the latency distributions of the live cases as SVG

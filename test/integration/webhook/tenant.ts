@@ -6,7 +6,7 @@ import type { ControlPlane } from '../../sandbox/control-plane/control-plane.ts'
 
 const { syncContexts } = keysOf('kubed.appscode.com');
 
-interface Created {
+export interface Created {
   readonly status: number;
   readonly body: string;
 }
