@@ -29,10 +29,15 @@ export function obstacleOf(outcome: Outcome, { kind, namespace }: TargetRef): st
   if (isApiError(error, 'ServerError')) {
     return 'server error';
   }
-  if (isApiError(error, 'NamespaceNotFound', 'NamespaceTerminating')) {
+  if (isOfNamespace(outcome)) {
     return `namespace ${namespace}`;
   }
   return isApiError(error, 'Forbidden') ? `rights on ${kind} ${namespace}` : undefined;
+}
+
+/** Nothing can be created in the namespace, whatever the object. */
+function isOfNamespace(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && isApiError(outcome.error, 'NamespaceNotFound', 'NamespaceTerminating');
 }
 
 /**
@@ -47,7 +52,8 @@ export function retryDelayMs(
   role: 'scout' | 'waits' | undefined,
 ): number | undefined {
   if (role === 'waits') {
-    return backoffMs(failures, observed, random);
+    // What the scout finds out about a namespace is so for all objects there; rights and server errors can be the object's own.
+    return isOfNamespace(outcome) ? undefined : backoffMs(failures, observed, random);
   }
   switch (outcome.kind) {
     case 'left':

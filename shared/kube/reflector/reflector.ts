@@ -37,13 +37,15 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly minWatchSeconds?: number | undefined;
   /** Milliseconds of silence after which a watch counts as dead; 180 s: on a quiet server (1.36) the first bookmark came after 120 s, then one a minute. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Between attempts that failed; 0.3 s to 10 s. */
+  /** Between attempts that failed; 0.3 s to 10 s. Lists that are refused for lack of rights: up to 2 min. */
   readonly backoff?: BackoffOptions | undefined;
 }
 
 /** Objects a page, unless given: as in client-go's pager; and after lists that did not come to an end in time. */
 const defaultPageSize = 500;
 const smallestPageSize = 10;
+/** Missing rights last until somebody grants them, in milliseconds: there can be a list for each of hundreds of namespaces. */
+const longestRefusalMs = 120_000;
 /** A watch that ends sooner than this without a word made no progress, in milliseconds. */
 const shortWatchMs = 1_000;
 /** After this many watches in a row that died of silence without a word, their starting point is not trusted. */
@@ -229,13 +231,14 @@ export class Reflector<T extends KubeObject, S> {
         cause: fault instanceof Error ? fault.name : typeof fault,
       });
     }
-    const delay = this.#nextBackoff();
+    const isRefused = phase === 'list' && isApiError(error, 'Forbidden');
+    const delay = this.#nextBackoff(isRefused ? longestRefusalMs : undefined);
     const retryAfter = error instanceof ApiError ? error.retryAfterMs : undefined;
     return retryAfter === undefined ? delay : retryAfter + delay;
   }
 
-  #nextBackoff(): number {
-    const delay = backoffMs(this.#failures, this.#backoff, this.#options.random);
+  #nextBackoff(maxMs = this.#backoff.maxMs): number {
+    const delay = backoffMs(this.#failures, { ...this.#backoff, maxMs }, this.#options.random);
     this.#failures += 1;
     return delay;
   }

@@ -252,13 +252,35 @@ describe('what lasts', () => {
     }
     await world.start('c1');
     await world.clock.advance(5 * minutes);
-    const calls = await world.during(target, 1 * minutes);
-    expect(count(calls, 'create')).toBeLessThanOrEqual(110);
+    const calls = await world.during(target, 10 * minutes);
+    expect(count(calls, 'create')).toBeLessThanOrEqual(60);
     expect(world.warnings.filter((line) => line.startsWith('pass over a copy failed'))).toHaveLength(1);
     expect(world.told.filter(({ reason }) => reason === 'NamespaceNotFound')).not.toHaveLength(0);
     target.put(namespaces, { metadata: { name: 'demo' } });
     await world.clock.advance(20_000);
     expect(world.copy('c1', 's199')).toBe('1');
+  });
+
+  it('costs one request at a time for all objects of a namespace that stays terminating, and as many reads of sources', async () => {
+    await using world = new EngineWorld();
+    const target = world.target('c1');
+    for (let index = 0; index < 200; index += 1) {
+      world.annotate(`s${index}`, 'c1', '1');
+    }
+    await world.start('c1');
+    target.fault = ({ verb }) =>
+      verb === 'create' ? { before: new ApiError(403, 'NamespaceTerminating') } : undefined;
+    for (let index = 0; index < 200; index += 1) {
+      target.drop(configMaps, 'demo', `s${index}`);
+    }
+    await world.clock.advance(5 * minutes);
+    const reads = world.source.calls.length;
+    const calls = await world.during(target, 10 * minutes);
+    expect(count(calls, 'create')).toBeLessThanOrEqual(60);
+    expect(count(world.source.calls.slice(reads), 'get')).toBeLessThanOrEqual(60);
+    target.fault = () => undefined;
+    await world.clock.advance(20_000);
+    expect(['s0', 's199'].map((name) => world.copy('c1', name))).toEqual(['1', '1']);
   });
 
   it('is a list that fails: an Event and a log line say so, and the copies follow when it works', async () => {

@@ -64,11 +64,19 @@ describe('when to look again', () => {
     [{ kind: 'refused', reason: 'ClaimedByOther' }, undefined],
     [{ kind: 'waiting', reason: 'CopyTerminating' }, undefined],
     [{ kind: 'failed', error: new ApiError(422, 'Invalid') }, undefined],
-    [{ kind: 'failed', error: new ApiError(404, 'NamespaceNotFound') }, 'waits'],
+    [{ kind: 'failed', error: new ApiError(403, 'Forbidden') }, 'waits'],
   ])('backs off to two minutes after %j', (outcome, role) => {
     const delays = [0, 1, 2, 100].map((failures) => retryDelayMs(outcome, failures, half, role));
     expect(delays).toEqual([750, 1_500, 3_000, 90_000]);
   });
+
+  it.each(['NamespaceNotFound', 'NamespaceTerminating'] as const)(
+    'is when the one object that is tried for all of the namespace gets further, after %s',
+    (reason) => {
+      const outcome: Outcome = { kind: 'failed', error: new ApiError(403, reason) };
+      expect(retryDelayMs(outcome, 100, half, 'waits')).toBeUndefined();
+    },
+  );
 
   it.each([
     [new SourceReadError(new ApiError(500, 'ServerError')), 'source'],

@@ -313,6 +313,24 @@ describe('retrying', () => {
     expect(Math.round(clock.monotonic() - again)).toBe(300);
   });
 
+  it('waits up to 2 min where rights are missing, and lists within that when they are granted', async () => {
+    const at: number[] = [];
+    api.fault = ({ verb }) => {
+      if (verb !== 'list') return undefined;
+      at.push(clock.monotonic());
+      return { before: new ApiError(403, 'Forbidden') };
+    };
+    const reflector = start({ random: () => 1 - Number.EPSILON });
+    await clock.advance(30 * 60_000);
+    const gaps = at.slice(1).map((time, index) => Math.round(time - (at[index] ?? 0)));
+    expect(gaps.slice(0, 3)).toEqual([300, 600, 1_200]);
+    expect(gaps.slice(-10)).toEqual(Array(10).fill(120_000));
+
+    api.fault = () => undefined;
+    await clock.advance(120_000);
+    expect(reflector.synced).toBe(true);
+  });
+
   it('backs off from a server whose every watch is Gone', async () => {
     api.failNext('watch', new ApiError(410, 'Gone'), 1_000);
     start();
