@@ -29,9 +29,14 @@ export class PassUnderWay {
     this.#since = this.begunAt;
   }
 
+  /** Milliseconds for which it has waited for its target cluster: without what the source cluster took. */
+  get waitedMs(): number {
+    return this.#since === undefined ? 0 : this.#options.clock.monotonic() - this.#since;
+  }
+
   /** False while it waits for the source cluster: its target is not to blame for that. */
   get isOverdue(): boolean {
-    return this.#since !== undefined && this.#options.clock.monotonic() - this.#since > overdueMs;
+    return this.waitedMs > overdueMs;
   }
 
   get waitsForSource(): boolean {

@@ -154,10 +154,9 @@ export class Scheduler {
 
   #ended(lane: ScheduledLane, state: LaneState, pass: PassUnderWay, { wrote }: PassResult): void {
     if (wrote) {
-      const now = this.#clock.monotonic();
-      const durationMs = now - pass.begunAt;
+      const { waitedMs } = pass;
       const full = this.#counted.size >= this.#limit.value;
-      this.#limit.sample(durationMs, state.baseline.take(durationMs, now), full);
+      this.#limit.sample(waitedMs, state.baseline.take(waitedMs, this.#clock.monotonic()), full);
     }
     state.passes.delete(pass);
     this.#counted.delete(pass);

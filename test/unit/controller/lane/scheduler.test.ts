@@ -76,6 +76,35 @@ describe('the scheduler', () => {
     expect(begun.slice(0, 3)).toEqual(['other live', 'other live', 'other live']);
   });
 
+  it('lets more passes be in flight to distant clusters, though passes wait for a read of their source first', async () => {
+    const { clock, scheduler, begun } = aScheduler();
+    const lanes = ['a', 'b'].map((name) => new TestLane(name, { later: 10_000 }, begun));
+    for (const lane of lanes) {
+      scheduler.add(lane);
+      scheduler.wake(lane, 'later');
+    }
+    await clock.advance(10);
+    const before = scheduler.limit;
+    // The first ones find their sources in memory, and show what distance alone makes.
+    for (let round = 0; round < 40; round += 1) {
+      const passes = lanes.flatMap(({ underWay }) => underWay.splice(0));
+      const read = Promise.withResolvers<void>();
+      if (round > 0) {
+        for (const pass of passes) {
+          void pass.waitForSource(read.promise);
+        }
+        await clock.advance(50);
+        read.resolve();
+      }
+      await clock.advance(50);
+      for (const pass of passes) {
+        pass.end({ wrote: true });
+      }
+      await clock.advance(10);
+    }
+    expect(scheduler.limit).toBeGreaterThan(2 * before);
+  });
+
   it('yields to the event loop also when passes need no request', async () => {
     const { clock, scheduler, begun } = aScheduler();
     const lane = new TestLane('lane', { later: 100 }, begun);
