@@ -180,11 +180,15 @@ export class Term {
     // First, as what is written counts.
     kept.state.take(options.unwrittenState ?? '{}', () => false);
     await loadState(kept.state, { ...environment, client, namespace, signal, served: () => false });
-    const keyClient: Parameters<typeof loadStampKey>[0] = {
-      get: (...request) => client.get(...request),
-      create: provenWrites(client, confirmWith(options)).create,
-    };
-    const stampKey = await loadStampKey(keyClient, namespace, environment.logger);
+    const stampKey = await loadStampKey({
+      ...environment,
+      client: {
+        get: (...request) => client.get(...request),
+        create: provenWrites(client, confirmWith(options)).create,
+      },
+      namespace,
+      signal,
+    });
     return new Term(options, kept, stampKey, timesOther);
   }
 

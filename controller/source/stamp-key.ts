@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Clock, Random } from '../../shared/clock.ts';
 import { errorFields } from '../../shared/error-fields.ts';
+import { backoffMs } from '../../shared/kube/backoff.ts';
 import type { KubeClient } from '../../shared/kube/client.ts';
 import { isApiError } from '../../shared/kube/errors.ts';
 import type { PayloadObject } from '../../shared/kube/object.ts';
@@ -9,27 +11,45 @@ import type { Logger } from '../../shared/logger.ts';
 export const stampKeySecretName = 'context-syncer-stamp-key';
 const entry = 'key';
 const keyBytes = 32;
+const backoff = { baseMs: 500, maxMs: 10_000 };
+/** What an API server says of a Secret that it will not give or take the next time either. */
+const refusals = ['Forbidden', 'NamespaceNotFound', 'NamespaceTerminating', 'Invalid', 'BadRequest'] as const;
+
+export interface StampKeyOptions {
+  readonly client: Pick<KubeClient, 'get' | 'create'>;
+  /** The program's own namespace. */
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
 
 /**
- * The key under which contents are stamped. It lives in a Secret of our namespace, so that a restart (or another
- * replica) recognises its stamps. Where that Secret cannot be had, a key of this process serves: contents are then
- * read and compared after a restart, which costs requests and nothing else.
+ * The key under which contents are stamped and origins are sealed. It lives in a Secret of our namespace, so that a restart
+ * (or another replica) recognises what was written with it. It is asked for as long as it takes: under another key no copy
+ * shows that the source cluster was restored. Where the API server refuses the Secret, a key of this process serves.
  */
-export async function loadStampKey(
-  client: Pick<KubeClient, 'get' | 'create'>,
-  namespace: string,
-  logger: Logger,
-): Promise<Buffer> {
-  try {
-    return (await readKey(client, namespace)) ?? (await createKey(client, namespace));
-  } catch (error) {
-    logger.warn('stamp key cannot be kept in a Secret, contents will be compared in full after a restart', {
-      namespace,
-      secret: stampKeySecretName,
-      ...errorFields(error),
-    });
-    return randomBytes(keyBytes);
+export async function loadStampKey(options: StampKeyOptions): Promise<Buffer> {
+  const { client, namespace, clock, random, logger, signal } = options;
+  const place = { namespace, secret: stampKeySecretName };
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    try {
+      return (await readKey(client, namespace)) ?? (await createKey(client, namespace));
+    } catch (error) {
+      const fields = { ...place, ...errorFields(error) };
+      if (isApiError(error, ...refusals)) {
+        logger.warn(
+          'stamp key cannot be kept in a Secret, contents will be compared in full after a restart',
+          fields,
+        );
+        break;
+      }
+      logger.error('stamp key cannot be read, no work begins before that', fields);
+    }
+    await clock.sleep(backoffMs(failures, backoff, random), signal);
   }
+  return randomBytes(keyBytes);
 }
 
 async function readKey(client: Pick<KubeClient, 'get'>, namespace: string): Promise<Buffer | undefined> {
