@@ -14,7 +14,7 @@ export interface KubeconfigText {
 }
 
 /**
- * Hands over the file's text at first and whenever it changed, until the signal aborts. The folder is watched, not the
+ * Hands over the file's text at first, whenever it changed and when it can be read again, until the signal aborts. The folder is watched, not the
  * file: mounted Secrets change by the swap of a link beside it. Reading is repeated on a timer, too, since
  * notifications can be missing (network file systems) or lost.
  */
@@ -41,6 +41,7 @@ export async function followKubeconfigFile(
           options.onText({ text, baseDirectory: dirname(path) });
         }
       } catch (error) {
+        last = undefined;
         options.onUnreadable(error);
       }
       await wakeup.sleep(pollMs, signal);

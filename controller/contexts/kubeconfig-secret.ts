@@ -21,13 +21,19 @@ export async function followKubeconfigSecret(
     readonly random: Random;
     readonly logger: Logger;
     readonly onText: (config: KubeconfigText) => void;
-    /** The Secret or its key is missing, or cannot be read; what was read last stays in use. */
-    readonly onMissing: (what: string, error?: unknown) => void;
+    /** The Secret or its key is missing; what was read last stays in use. */
+    readonly onMissing: (what: string) => void;
+    /** The API server does not say what the Secret holds. */
+    readonly onUnknown: (what: string, error: unknown) => void;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { namespace, name, key, onMissing } = options;
+  const { namespace, name, key, onUnknown } = options;
   let last: string | undefined;
+  const onMissing = (what: string): void => {
+    last = undefined;
+    options.onMissing(what);
+  };
   const take = ({ data }: PayloadObject): void => {
     const encoded = data?.[key];
     if (encoded === undefined) {
@@ -48,7 +54,7 @@ export async function followKubeconfigSecret(
       onMissing(`${secret} ${how}`);
     },
     onFailure: (error) => {
-      onMissing(`${secret} cannot be read`, error);
+      onUnknown(`${secret} cannot be read`, error);
     },
   }).run(signal);
 }

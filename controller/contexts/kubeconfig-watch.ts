@@ -14,6 +14,9 @@ import type { KubeconfigReference } from '../settings/settings.ts';
 import { followKubeconfigFile, type KubeconfigText } from './kubeconfig-file.ts';
 import { followKubeconfigSecret } from './kubeconfig-secret.ts';
 
+/** `refused`, `missing`: the last good kubeconfig stays in use. */
+export type ReadResult = 'accepted' | 'refused' | 'missing';
+
 export interface KubeconfigWatchOptions {
   readonly setting: KubeconfigReference;
   /** Exec plugins that may be run. */
@@ -27,7 +30,7 @@ export interface KubeconfigWatchOptions {
   readonly logger: Logger;
   /** Called with the contexts of every kubeconfig that could be read. */
   readonly onContexts: (contexts: readonly ContextEntry[]) => void;
-  readonly onRead: (result: 'accepted' | 'refused') => void;
+  readonly onRead: (result: ReadResult) => void;
 }
 
 /**
@@ -52,6 +55,10 @@ export class KubeconfigWatch {
       this.#take(config);
     };
     const onMissing = (what: string, error?: unknown): void => {
+      this.#options.onRead('missing');
+      this.#complain(what, error);
+    };
+    const onUnknown = (what: string, error: unknown): void => {
       this.#complain(what, error);
     };
     await (setting.from === 'file'
@@ -67,7 +74,7 @@ export class KubeconfigWatch {
           signal,
         )
       : followKubeconfigSecret(
-          { ...setting, client, confirm, clock, random, logger, onText, onMissing },
+          { ...setting, client, confirm, clock, random, logger, onText, onMissing, onUnknown },
           signal,
         ));
   }

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../shared/clock.ts';
 import type { ProviderName } from '../../shared/kube/credentials/provider.ts';
+import type { ReadResult } from '../contexts/kubeconfig-watch.ts';
 import type { Lane } from '../lane/lane.ts';
 import type { Pass } from '../reconcile/outcome.ts';
 
@@ -40,6 +41,7 @@ export class ControllerMetrics {
   readonly #retries: Counter<'name'>;
   readonly #writes: Counter<'action' | 'reason'>;
   readonly #configReloads: Counter<'result'>;
+  readonly #configInUse: Gauge;
   readonly #fruitless: Counter<'reason'>;
   readonly #credentials: Counter<'provider' | 'result'>;
 
@@ -120,6 +122,11 @@ export class ControllerMetrics {
       labelNames: ['result'],
       registers,
     });
+    this.#configInUse = new Gauge({
+      name: 'context_syncer_kubeconfig_in_use',
+      help: 'Whether the present kubeconfig with the target contexts is in use; 0 while it is missing or was refused.',
+      registers,
+    });
     this.#credentials = new Counter({
       name: 'context_syncer_credentials_obtained_total',
       help: 'Attempts to obtain credentials for target clusters from a cloud or a plugin, by provider and result.',
@@ -157,8 +164,9 @@ export class ControllerMetrics {
     this.#retries.inc({ name: lane.cluster });
   }
 
-  kubeconfigRead(result: 'accepted' | 'refused'): void {
+  kubeconfigRead(result: ReadResult): void {
     this.#configReloads.inc({ result });
+    this.#configInUse.set(result === 'accepted' ? 1 : 0);
   }
 
   credentialsObtained(provider: ProviderName, result: 'success' | 'failure'): void {

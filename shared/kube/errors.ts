@@ -18,8 +18,11 @@ export type ApiErrorReason =
   | 'ServerError'
   | 'Unexpected';
 
-/** The longest Retry-After that is obeyed, in milliseconds: a broken proxy must not silence us for a day. */
-const maxRetryAfterMs = 60_000;
+/**
+ * The Retry-After that is obeyed, in milliseconds: a broken proxy must neither silence us for a day nor, with 0, have us
+ * try again at once and without end. API servers send one second or more.
+ */
+const retryAfterBounds = { min: 1_000, max: 60_000 };
 
 /** An API server answered, and the answer is a refusal. */
 export class ApiError extends Error {
@@ -28,7 +31,7 @@ export class ApiError extends Error {
   readonly reason: ApiErrorReason;
   /** Field paths of a validation error, such as `data` or `metadata.labels`; without values. */
   readonly fields: readonly string[];
-  /** From a Retry-After header or `details.retryAfterSeconds`, in milliseconds, 60,000 at most. */
+  /** From a Retry-After header or `details.retryAfterSeconds`, in milliseconds, from 1,000 to 60,000. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -41,8 +44,9 @@ export class ApiError extends Error {
     this.status = status;
     this.reason = reason;
     this.fields = fields;
+    const { min, max } = retryAfterBounds;
     this.retryAfterMs =
-      options.retryAfterMs === undefined ? undefined : Math.min(maxRetryAfterMs, options.retryAfterMs);
+      options.retryAfterMs === undefined ? undefined : Math.min(max, Math.max(min, options.retryAfterMs));
   }
 }
 

@@ -79,6 +79,7 @@ test('metrics count what was written, by the names that the field knows', async 
   await reads(controller, 1, 'context_syncer_context_up', { context: 'context-2' });
   await reads(controller, 1, 'leader_election_master_status', { name: 'context-syncer-controller' });
   await reads(controller, 1, 'context_syncer_kubeconfig_reloads_total', { result: 'accepted' });
+  await reads(controller, 1, 'context_syncer_kubeconfig_in_use');
   await reads(controller, 0, 'workqueue_depth');
   await reads(controller, 0, 'controller_runtime_active_workers');
   await reads(controller, 0, 'context_syncer_deletion_guard_tripped');

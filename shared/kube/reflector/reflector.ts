@@ -41,7 +41,7 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly backoff?: BackoffOptions | undefined;
 }
 
-/** Objects a page, unless given: as in client-go's pager; and after lists that did not come to an end in time. */
+/** Objects a page, unless given: as in client-go's pager; and the least after lists that did not come to an end in time. */
 const defaultPageSize = 500;
 const smallestPageSize = 10;
 /** Missing rights last until somebody grants them, in milliseconds: there can be a list for each of hundreds of namespaces. */
@@ -138,6 +138,7 @@ export class Reflector<T extends KubeObject, S> {
     this.#synced = true;
     this.#silentWatches = 0;
     this.#position = list.resourceVersion;
+    this.#pageSize = Math.min(this.#options.pageSize ?? defaultPageSize, 2 * this.#pageSize);
   }
 
   /** One watch. Returns the delay before the next, undefined for none. */
@@ -211,8 +212,8 @@ export class Reflector<T extends KubeObject, S> {
     }
     // 410 comes as the answer or in the stream. BadRequest is what a version of another storage can meet.
     if (isApiError(error, 'Gone', 'BadRequest')) this.#position = undefined;
-    if (phase === 'list' && error instanceof TransportError) {
-      // Perhaps a page is more than the line carries in time.
+    if (phase === 'list' && error instanceof TransportError && error.sent) {
+      // Perhaps a page is more than the line carries in time, or more than a proxy lets through.
       const half = Math.max(smallestPageSize, Math.floor(this.#pageSize / 2));
       this.#pageSize = Math.min(this.#pageSize, half);
     }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { KubeconfigWatch } from '../../../../controller/contexts/kubeconfig-watch.ts';
+import { KubeconfigWatch, type ReadResult } from '../../../../controller/contexts/kubeconfig-watch.ts';
+import { ApiError, TransportError } from '../../../../shared/kube/errors.ts';
 import { secrets } from '../../../../shared/kube/resource.ts';
 import { silentLogger } from '../../../../shared/logger.ts';
 import { anObject, FakeApi } from '../../fakes/fake-api.ts';
@@ -54,4 +55,47 @@ test('a kubeconfig in another cluster at the address of the source is not used',
   stop.abort();
   await running;
   expect(used).toEqual(['ours']);
+});
+
+test('whether the present kubeconfig is in use is told, also where the Secret is gone and comes back as it was', async () => {
+  const clock = new ManualClock();
+  const api = new FakeApi(clock);
+  const put = (text: string): void => {
+    api.put(secrets, {
+      ...anObject(secrets, 'context-syncer', 'contexts'),
+      data: { kubeconfig: Buffer.from(text).toString('base64') },
+    });
+  };
+  const good = kubeconfig({ a: 'https://10.0.0.1:6443' });
+  put(good);
+  let last: ReadResult | undefined;
+  const stop = new AbortController();
+  const running = new KubeconfigWatch({
+    setting: { from: 'secret', namespace: 'context-syncer', name: 'contexts', key: 'kubeconfig' },
+    plugins: new Map(),
+    client: api,
+    confirm: () => Promise.resolve(),
+    clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    onContexts: () => undefined,
+    onRead: (result) => {
+      last = result;
+    },
+  }).run(stop.signal);
+  await clock.until(() => last === 'accepted');
+  put('{');
+  await clock.until(() => last === 'refused');
+  put(good);
+  await clock.until(() => last === 'accepted');
+  api.drop(secrets, 'context-syncer', 'contexts');
+  await clock.until(() => last === 'missing');
+  put(good);
+  await clock.until(() => last === 'accepted');
+  api.endWatches(new TransportError('ConnectionReset', true, ''));
+  api.failNext('list', new ApiError(500, 'ServerError'), 3);
+  await clock.advance(60_000);
+  expect(last).toBe('accepted');
+  stop.abort();
+  await running;
 });

@@ -82,6 +82,7 @@ test('the time to wait comes from the header, else from the Status', () => {
   expect(refusal(429, body, object).retryAfterMs).toBe(7000);
   expect(refusal(429, body, object, 'soon').retryAfterMs).toBe(7000);
   expect(refusal(429, body, object, '86400').retryAfterMs).toBe(60_000);
+  expect(refusal(429, body, object, '0').retryAfterMs).toBe(1000);
   expect(refusal(503, undefined, object).retryAfterMs).toBeUndefined();
 });
 

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiError, TransportError } from '../../../../../shared/kube/errors.ts';
 import type { KubeObject } from '../../../../../shared/kube/object.ts';
 import { Reflector, type ReflectorOptions } from '../../../../../shared/kube/reflector/reflector.ts';
@@ -361,20 +361,33 @@ describe('retrying', () => {
 });
 
 describe('pages that do not arrive in time', () => {
-  it('become smaller, until a list comes to its end', async () => {
+  it('become smaller until a list comes to its end, and then larger again', async () => {
     fill(120);
     const sizes: (number | undefined)[] = [];
     const list = api.list.bind(api);
     api.list = async <T extends KubeObject>(...[resource, options]: Parameters<FakeApi['list']>) => {
       sizes.push(options.limit);
-      if ((options.limit ?? 0) > 60) {
+      if ((options.limit ?? 0) > 70) {
         throw new TransportError('Timeout', true, '');
       }
       return await list<T>(resource, options);
     };
-    start({ pageSize: undefined });
+    const reflector = start({ pageSize: undefined });
     await clock.until(() => mirror.names().length === 120);
-    expect(sizes).toEqual([500, 250, 125, 62, 31, 31, 31, 31]);
+    expect(sizes).toEqual([500, 250, 125, 62, 62]);
+    sizes.length = 0;
+    reflector.relist();
+    await clock.until(() => mirror.lists.length === 2);
+    expect(sizes).toEqual([124, 62, 62]);
+  });
+
+  it('keep their size where connections are refused', async () => {
+    fill(3);
+    api.failNext('list', new TransportError('ConnectionRefused', false, ''), 3);
+    const list = vi.spyOn(api, 'list');
+    start({ pageSize: undefined });
+    await clock.until(() => mirror.names().length === 3);
+    expect(list.mock.lastCall?.[1].limit).toBe(500);
   });
 });
 
