@@ -18,7 +18,6 @@ beforeEach(() => {
 
 /** The key of one process after another. */
 async function load(signal = new AbortController().signal): Promise<string> {
-  let key: Buffer | undefined;
   const loading = loadStampKey({
     client: api,
     namespace: ownNamespace,
@@ -26,12 +25,13 @@ async function load(signal = new AbortController().signal): Promise<string> {
     random: () => 0.5,
     logger: { ...silentLogger, warn: (text) => told.push(text), error: (text) => told.push(text) },
     signal,
-  }).then((loaded) => {
-    key = loaded;
   });
-  await clock.until(() => key !== undefined);
-  await loading;
-  return key?.toString('base64') ?? '';
+  let loaded = false;
+  void loading.finally(() => {
+    loaded = true;
+  });
+  await clock.until(() => loaded);
+  return (await loading).toString('base64');
 }
 
 describe('the stamp key', () => {
