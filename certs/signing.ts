@@ -20,7 +20,7 @@ const serialBytes = 16;
  * Signs a certificate and proves it with OpenSSL before anybody uses it. Throws if the proof fails.
  *
  * Subject and authority key identifiers are always there: during a rotation two CAs are trusted at once, and OpenSSL
- * tells them apart by nothing else once names are equal.
+ * distinguishes them by nothing else once names are equal.
  */
 export function signCertificate(request: CertificateRequest, material: KeyMaterial): string {
   const { issuer } = request;

@@ -58,7 +58,7 @@ export interface EngineOptions {
   readonly kept: KeptState;
   /** Whether this process serves a target cluster, by identity; `shardsChanged` says when that changed. */
   readonly serves: (cluster: string) => boolean;
-  /** Told of every catalog of contexts, for the webhook. */
+  /** Called with every catalog of contexts, for the webhook. */
   readonly onCatalog: (catalog: Catalog) => void;
   readonly clock: Clock;
   readonly random: Random;

@@ -11,7 +11,7 @@ export interface TermOfShards {
 export interface SharedTermOptions<T extends TermOfShards> {
   /** Begins a term. Yields early when the signal aborts. */
   readonly begin: (signal: AbortSignal) => Promise<T>;
-  /** Told of a term that has ended. */
+  /** Called with a term that has ended. */
   readonly onEnded: (term: T) => void;
 }
 

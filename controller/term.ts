@@ -222,7 +222,7 @@ export class Term {
     await this.#stateWritten();
   }
 
-  /** Resolves when the state is written, or cannot be in time. Whoever serves a shard next reads the trips when it takes it. */
+  /** Resolves when the state is written, or cannot be in time. The process that serves a shard next reads the trips when it takes it. */
   async #stateWritten(): Promise<void> {
     const { clock } = this.#options.environment;
     const { signal } = this.#end;

@@ -52,7 +52,7 @@ function identifier(name: string): string {
 /** A frame's end in V8's notation: a file, `node:` module or URL with line and column, in parentheses or not. */
 const frame = /^ {4}at (?:.*\()?(?<place>(?:file:\/\/|node:|\/|[A-Za-z]:\\)[^\s()]+:\d+:\d+)\)?$/;
 
-/** Where an error was made: `file:///app/dist/shared/x.js:10:5`. Undefined when the stack does not tell for certain. */
+/** Where an error was made: `file:///app/dist/shared/x.js:10:5`. Undefined when the stack does not show it for certain. */
 export function topFrame(error: Error): string | undefined {
   const { stack, message } = error;
   const start = stack?.indexOf(message) ?? -1;

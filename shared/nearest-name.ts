@@ -2,7 +2,7 @@
 const maxDistance = 4;
 const minDistance = 2;
 /**
- * What all suggestions of one review may cost: a step is the comparison of two letters. Whoever may annotate an object chooses
+ * What all suggestions of one review may cost: a step is the comparison of two letters. Anyone who may annotate an object chooses
  * the names, and a kubeconfig can hold thousands. Measured: 0.3 to 1 ms, below 5 ms beside other load.
  */
 const suggestionSteps = 400_000;

@@ -11,7 +11,7 @@ export interface ProcessEnvironment {
   /** Unique to this process: host name and a random part. */
   readonly identity: string;
   readonly version: string;
-  /** Where Kubernetes tells a Pod its API server to be. */
+  /** Where a Pod's API server is, as Kubernetes says in the Pod's environment. */
   readonly inCluster: { readonly host?: string | undefined; readonly port?: string | undefined };
   /** Variables that credentials of target clusters are made with, by name. */
   readonly credentialEnvironment: Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** What tells one connection from all others that are open: the TLS socket and the TCP socket below it share it. */
+/** What distinguishes one connection from all others that are open: the TLS socket and the TCP socket below it share it. */
 type ConnectionKey = string;
 
 /**

@@ -12,7 +12,7 @@ export interface Judgement {
 
 /** Memory for judgements: a few MiB. */
 const maxJudgements = 256;
-/** Longer ones are not remembered: whoever may annotate an object chooses them. */
+/** Longer ones are not remembered: anyone who may annotate an object chooses them. */
 const maxCharacters = 2_000;
 
 /**

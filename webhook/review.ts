@@ -30,7 +30,7 @@ interface Refusal {
 const noContexts: Catalog = { contexts: new Map() };
 /** The object is as it should not be. */
 const unprocessable = 422;
-/** The object may be right; it cannot be told at present. */
+/** The object may be right; it cannot be judged at present. */
 const unavailable = 503;
 /** As many sentences as a person still reads: an annotation can hold thousands of wrong names. */
 const maxSentences = 20;
@@ -58,14 +58,14 @@ export function review(request: AdmissionRequest, circumstances: ReviewCircumsta
   const { keys } = circumstances;
   const subject = subjectOf(request, kind, keys);
   const { refusals, warnings } = judgementOf(subject, value, circumstances);
-  const told =
+  const all =
     annotation(request.object, keys.sync) === undefined ? warnings : [syncIgnored(keys), ...warnings];
   return {
     uid,
     ...(refusals.length === 0
       ? { allowed: true }
       : { allowed: false, status: statusOf(subject, refusals, keys) }),
-    ...(told.length === 0 ? {} : { warnings: told }),
+    ...(all.length === 0 ? {} : { warnings: all }),
   };
 }
 

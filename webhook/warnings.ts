@@ -11,8 +11,8 @@ const maxWarnings = 20;
 
 /** For an object with Kubed's annotation for copies within one cluster. The prefix is left out where it is too long. */
 export function syncIgnored({ sync }: Keys): string {
-  const told = `${sync} is not acted upon: no copies are made within this cluster.`;
-  return told.length <= maxCharacters ? told : told.slice(told.indexOf('/') + 1);
+  const said = `${sync} is not acted upon: no copies are made within this cluster.`;
+  return said.length <= maxCharacters ? said : said.slice(said.indexOf('/') + 1);
 }
 
 /**
@@ -52,7 +52,7 @@ function unusable(name: string, problem: string): string {
     : `${warning.slice(0, maxProblemCharacters - 1).toWellFormed()}…`;
 }
 
-/** Long names lose their middle: their ends tell them apart. */
+/** Long names lose their middle: their ends distinguish them. */
 function sentence(name: string, predicate: string): string {
   const printable = name.replace(/\p{C}/gu, ' ');
   const room = maxCharacters - `Context "" ${predicate}`.length;

@@ -4,7 +4,7 @@ import type { GivenSetting } from './given-setting.ts';
 /**
  * The settings that count, by key: a flag wins over the file, and of a repeated flag the last wins, as usual for
  * commands of Kubernetes. A flag also displaces the file's other settings of its exclusive group: else one who
- * overrides `contextsSecret` of a file by `--contexts-kubeconfig` could only be told that both were given.
+ * overrides `contextsSecret` of a file by `--contexts-kubeconfig` could only be answered that both were given.
  * Flags of a setting that is a list add up.
  */
 export function mergeSettings(

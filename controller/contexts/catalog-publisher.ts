@@ -46,7 +46,7 @@ export interface CatalogPublisherOptions {
 
 /**
  * Keeps the catalog published as a ConfigMap, for the webhook, and with it what must outlive this process. It is
- * written when it differs from what stands there, so that it heals when somebody edits or deletes it, and an unchanged
+ * written when it differs from what is there, so that it heals when somebody edits or deletes it, and an unchanged
  * one costs nothing. Several processes can do so at once: what is written names the version that was seen.
  */
 export class CatalogPublisher {
@@ -161,7 +161,7 @@ export class CatalogPublisher {
       this.#failing = false;
       return true;
     } catch (error) {
-      // Somebody else wrote it; the watch tells what stands there now.
+      // Somebody else wrote it; the watch shows what is there now.
       if (!isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound')) {
         this.#failed(error);
       }

@@ -10,7 +10,7 @@ export interface ClusterEvidence {
   readonly sharesSourceNamespace?: boolean | undefined;
 }
 
-/** True where there is a uid by which the cluster can be told from others, and from the source. */
+/** True where there is a uid by which the cluster can be distinguished from others, and from the source. */
 export function isIdentity({ kubeSystemUid, namespace }: ClusterEvidence): boolean {
   return kubeSystemUid !== undefined || namespace !== undefined;
 }

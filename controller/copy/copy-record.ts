@@ -72,7 +72,7 @@ export function recordOfObject(kind: SyncedKind, object: PayloadObject, reading:
   return { ...record, stamp: stamp === record.origin?.stamp ? record.origin.stamp : stamp };
 }
 
-/** True when what stands there is what the origin says was given, so that it need not be compared with the source. */
+/** True when what is there is what the origin says was given, so that it need not be compared with the source. */
 export function isIntact(record: CopyRecord): boolean {
   return record.stamp !== undefined && record.stamp === record.origin?.stamp;
 }

@@ -142,7 +142,7 @@ export class Lane {
             this.resync([kind.name], namespace);
           },
           onListFailing: () => {
-            // Whoever waits for the list is told why.
+            // What waits for the list learns why.
             this.enqueue(options.claims.targetsOf(this.cluster, kind.name), 'later');
           },
         }),

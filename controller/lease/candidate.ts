@@ -58,7 +58,7 @@ export class LeaseCandidate {
     this.#options = options;
   }
 
-  /** Takes what was read of the lease (undefined: it does not exist); yields how it stands. */
+  /** Takes what was read of the lease (undefined: it does not exist); yields its state. */
   note(lease: Lease | undefined): SharedLease & { readonly shards: number } {
     const { keys, clock } = this.#options;
     this.#noted = lease;

@@ -43,7 +43,7 @@ export class Election {
     this.#candidate = new LeaseCandidate({ ...options, requestTimeoutMs: options.renewDeadlineMs / 2 });
   }
 
-  /** Takes what was read of the lease (undefined: it does not exist); yields how it stands. */
+  /** Takes what was read of the lease (undefined: it does not exist); yields its state. */
   note(lease: Lease | undefined): SharedLease & { readonly shards: number } {
     return this.#candidate.note(lease);
   }
@@ -154,7 +154,7 @@ export class Election {
       await lead(leading.signal);
       ownEnd = !lost;
     } catch (error) {
-      // Being told to stop is the one thing that may end a leader with an exception.
+      // A request to stop is the one thing that may end a leader with an exception.
       if (!(leading.signal.aborted && error instanceof AbortedError)) throw error;
       ownEnd = !lost;
     } finally {

@@ -45,7 +45,7 @@ export type Lead = (index: number, signal: AbortSignal) => Promise<void>;
  * for as long as `lead` takes to end.
  *
  * The first Lease records how many they are. While a candidate with another number holds it, this one holds none: what
- * a Lease stands for depends on their number.
+ * a Lease means depends on their number.
  *
  * It does not promise a single leader: a process that was suspended wakes up believing that it leads, and a `lead`
  * that ignores its signal overlaps with its successor. Writes must be safe under two.

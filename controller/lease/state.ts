@@ -19,7 +19,7 @@ export const remedies: Readonly<Record<string, string>> = {
   Unauthorized: 'check the credentials of this process',
 };
 
-/** Tells the changes of a candidate's state: to a log, and to `onTransition`. */
+/** Reports the changes of a candidate's state: to a log, and to `onTransition`. */
 export class LeaseStateReporter {
   readonly #logger: Logger;
   readonly #onTransition: ((state: LeaseState, detail: string) => void) | undefined;

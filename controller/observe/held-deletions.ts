@@ -6,7 +6,7 @@ import type { SourceEvents } from './event-reason.ts';
 
 /** One Event a source and hour: a mass deletion holds back thousands, and each is looked at again and again. */
 const eventEveryMs = 60 * 60_000;
-/** Sources whose last Event is remembered; beyond that the oldest can be told of again. */
+/** Sources whose last Event is remembered; beyond that the oldest can get another one. */
 const memoryLimit = 20_000;
 
 export interface HeldDeletionsOptions {
@@ -14,10 +14,10 @@ export interface HeldDeletionsOptions {
   readonly clock: Clock;
 }
 
-/** Tells the sources of copies whose deletion the mass-deletion guard holds back. */
+/** Reports to the sources of copies that the mass-deletion guard holds their deletion back. */
 export class HeldDeletions {
   readonly #options: HeldDeletionsOptions;
-  /** When a source was told last, in monotonic milliseconds; the oldest first. */
+  /** When a source got its last Event, in monotonic milliseconds; the oldest first. */
   readonly #toldAt = new Map<SourceKey, number>();
 
   constructor(options: HeldDeletionsOptions) {

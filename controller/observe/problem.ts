@@ -15,13 +15,13 @@ export interface TargetState {
   readonly unreachable: string | undefined;
   /** Why the copies cannot be listed; undefined while they can. */
   readonly listFailure: unknown;
-  /** The source whose copy stands there. */
+  /** The source whose copy is there. */
   readonly winner: Claim | undefined;
 }
 
 /**
  * The problem that an outcome is for a claim; undefined when all is well, `unclear` when the outcome says nothing about
- * the claim that will last (what stood as a problem before, stands).
+ * the claim that will last (what was a problem before stays one).
  */
 export function problemOf(
   outcome: Outcome,
@@ -45,7 +45,7 @@ export function problemOf(
   }
 }
 
-/** Whether the pass saw whose copy stands there. While nothing is listed, or a foreign object stands, nobody has it. */
+/** Whether the pass saw whose copy is there. While nothing is listed, or a foreign object is there, nobody has it. */
 function knowsOwner(outcome: Outcome): boolean {
   const { kind } = outcome;
   return !(

@@ -24,9 +24,9 @@ export interface ReporterOptions {
   readonly metrics: ControllerMetrics;
   readonly clock: Clock;
   readonly random: Random;
-  /** Whether this process serves a target cluster, and so tells of its problems. */
+  /** Whether this process serves a target cluster, and so reports its problems. */
   readonly serves: (cluster: string) => boolean;
-  /** Whether it is this process that tells of problems of lists, which are no cluster's. */
+  /** Whether it is this process that reports problems of lists, which are no cluster's. */
   readonly tellsOfLists: () => boolean;
   /** The source of a key, as it is now. */
   readonly sourceOf: (key: SourceKey) => SourceRecord | undefined;
@@ -88,7 +88,7 @@ export class Reporter implements LaneObserver {
     }
   }
 
-  /** Reports what is wrong with a source's list, and drops what is no longer in it or for others to tell. */
+  /** Reports what is wrong with a source's list, and drops what is no longer in it or for others to report. */
   resolved(source: SourceRecord, { violations, asks, unidentified, settling }: Resolution): void {
     if (settling) {
       return;

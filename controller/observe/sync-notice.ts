@@ -3,7 +3,7 @@ import type { KubeObject } from '../../shared/kube/object.ts';
 import type { SyncedKindName } from '../../shared/synced-kind.ts';
 import type { SourceEvents } from './event-reason.ts';
 
-/** Objects that are remembered as told; the oldest is told of again when it is seen again. */
+/** Objects whose Event is remembered; the oldest gets another one when it is seen again. */
 const memoryLimit = 10_000;
 
 export interface SyncNoticeOptions {
@@ -11,7 +11,7 @@ export interface SyncNoticeOptions {
   readonly events: SourceEvents;
 }
 
-/** Tells objects that carry Kubed's annotation for copies within one cluster, once each, that it is not acted upon. */
+/** Reports on objects that carry Kubed's annotation for copies within one cluster, once each, that it is not acted upon. */
 export class SyncNotice {
   readonly #options: SyncNoticeOptions;
   readonly #told = new Set<string>();

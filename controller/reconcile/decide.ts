@@ -47,7 +47,7 @@ export function decide(facts: Facts): Decision {
   return winner === undefined ? decideUnclaimed(facts, observed) : decideClaimed(facts, winner, observed);
 }
 
-/** The claim that is served, given what stands there. */
+/** The claim that is served, given the observed state. */
 export function winnerOf({ claims, observed }: Pick<Facts, 'claims' | 'observed'>): Claim | undefined {
   return chooseWinner(claims, incumbentOf(observed));
 }

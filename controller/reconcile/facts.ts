@@ -38,7 +38,7 @@ export interface Facts {
   readonly target: TargetRef;
   readonly claims: readonly Claim[];
   readonly observed: Observed;
-  /** What stands there was read in this very pass. */
+  /** What is there was read in this very pass. */
   readonly looked?: boolean | undefined;
   /** False after versions went back (a restored etcd): then only content is compared. */
   readonly versionsTrusted: boolean;

@@ -16,7 +16,7 @@ export type LeaveReason =
   | 'Terminating'
   | 'PlaceUnrecorded';
 
-/** What stands in the way until a person changes something. */
+/** What is in the way until a person changes something. */
 export type RefuseReason = 'Unowned' | 'ClaimedByOther' | 'AmbiguousCluster' | 'SpecialSecret';
 
 /** What is not known yet; nothing is decided on a guess. */

@@ -16,7 +16,7 @@ import type { Outcome, Pass } from './outcome.ts';
 import { releaseOf } from './release.ts';
 import type { DeleteDecision, TargetWriter, WriteDecision, WriteResult } from './target-writer.ts';
 
-/** Awaits an answer of the source cluster, for whoever has to know that a pass waits for that and not for its target. */
+/** Awaits an answer of the source cluster, for those who have to know that a pass waits for that and not for its target. */
 export type AwaitSource = <T>(answer: Promise<T>) => Promise<T>;
 
 /** How often a pass starts over because something else stood there than was thought. */

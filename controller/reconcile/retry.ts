@@ -60,7 +60,7 @@ export function retryDelayMs(
     case 'written':
       return undefined;
     case 'refused':
-      // Whoever claims it, or lets it go, causes an event; an unowned object is not watched.
+      // A source that claims it, or lets it go, causes an event; an unowned object is not watched.
       return outcome.reason === 'Unowned' || outcome.reason === 'ClaimedByOther'
         ? backoffMs(failures, observed, random)
         : undefined;

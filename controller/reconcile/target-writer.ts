@@ -18,7 +18,7 @@ export type DeleteDecision = Extract<Decision, { action: 'delete' }>;
  * - `done`: it is as decided.
  * - `replaced`: done, by deleting and creating anew, since what had to change cannot be changed in place.
  * - `mutated`: it was accepted, but something on the target's side changed what we wrote.
- * - `seen`: nothing was written, since something else stands there than was thought; decide again.
+ * - `seen`: nothing was written, since something else is there than was thought; decide again.
  */
 export type WriteResult = 'done' | 'replaced' | 'mutated' | { readonly seen: CopyRecord | 'absent' };
 
@@ -31,7 +31,7 @@ export interface WriterOptions {
 }
 
 /**
- * The writes to one target cluster. Each one is safe under a second writer: a create fails where something stands,
+ * The writes to one target cluster. Each one is safe under a second writer: a create fails where something is,
  * an update and a delete name the very version they are about.
  */
 export class TargetWriter {
@@ -84,7 +84,7 @@ export class TargetWriter {
     }
   }
 
-  /** Reads what stands under the target's name; `absent` where the API server says so. */
+  /** Reads what is under the target's name; `absent` where the API server says so. */
   async look(client: KubeClient, target: TargetRef): Promise<CopyRecord | 'absent'> {
     const { index, signal } = this.#options;
     const { resource } = syncedKind(target.kind);

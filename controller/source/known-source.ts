@@ -106,7 +106,7 @@ export class KnownSource {
     }
   }
 
-  /** Has restores of the source cluster told to a term of leadership, also one that was seen before it began. */
+  /** Reports restores of the source cluster to a term of leadership, also one that was seen before it began. */
   onRestored(listener: (() => void) | undefined): void {
     this.#onRestored = listener;
     if (this.#restored && listener !== undefined) {
@@ -121,7 +121,7 @@ export class KnownSource {
   }
 
   /**
-   * Has a term of leadership told that another cluster answers at the source's address, also where one does already or did
+   * Reports to a term of leadership that another cluster answers at the source's address, also where one does already or did
    * since `timesOther` had this value.
    */
   onOther(listener: () => void, since = this.#timesOther): void {
@@ -131,7 +131,7 @@ export class KnownSource {
     }
   }
 
-  /** Nobody is told any more. */
+  /** Reports to nobody any more. */
   forgetOnOther(): void {
     this.#onOther = undefined;
   }

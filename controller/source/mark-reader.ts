@@ -7,7 +7,7 @@ import type { Clock } from '../../shared/clock.ts';
 const countsForMs = 500;
 
 /**
- * Reads the mark of the source cluster for many callers. Whoever learns that the source is the cluster that it was must also
+ * Reads the mark of the source cluster for many callers. A caller that learns that the source is the cluster that it was must also
  * learn whether it was restored, before anything is deleted for it.
  */
 export class MarkReader {

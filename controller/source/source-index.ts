@@ -18,7 +18,7 @@ export interface SourceIndexOptions {
 }
 
 /**
- * All annotated objects of the source cluster, as far as lists and watches have told.
+ * All annotated objects of the source cluster, as far as lists and watches have shown.
  */
 export class SourceIndex {
   readonly #options: SourceIndexOptions;

@@ -34,7 +34,7 @@ export interface SourceReaderOptions {
   readonly identity: { confirm(flowSchema: string | undefined): Promise<void> };
   readonly keys: Keys;
   readonly stampKey: Buffer;
-  /** Told the version of every source that was read: reads can be ahead of the watch. */
+  /** Called with the version of every source that was read: reads can be ahead of the watch. */
   readonly onVersion: (resourceVersion: string) => void;
   /** Payload kept for targets that still want it, in bytes. */
   readonly cacheBytes: number;

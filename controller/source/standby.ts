@@ -36,7 +36,7 @@ export async function followWhileStandingBy(options: {
         }
       }
     } catch {
-      // The Lease needs the same API server, and its candidate tells of outages.
+      // The Lease needs the same API server, and its candidate reports outages.
     }
   }
 }

@@ -63,7 +63,7 @@ export class CopyIndex {
     return (this.#covered.get(kind)?.size ?? 0) > 0;
   }
 
-  /** True once a finished list has told all copies of this kind in this namespace. */
+  /** True once a finished list has shown all copies of this kind in this namespace. */
   isCovered(kind: SyncedKindName, namespace: string): boolean {
     const scopes = this.#covered.get(kind);
     return scopes !== undefined && (scopes.has(undefined) || scopes.has(namespace));
@@ -95,7 +95,7 @@ export class CopyIndex {
 
   /**
    * Takes an object that was read whole in the background. Yields the target when its content is not what it was given. Another
-   * version than the known one is left: an event tells of it.
+   * version than the known one is left: an event shows it.
    */
   verify(kind: SyncedKindName, object: PayloadObject): TargetRef | undefined {
     const { namespace, name, uid, resourceVersion } = object.metadata;
@@ -249,7 +249,7 @@ export class CopyIndex {
     };
     const key = targetKey(target);
     const known = this.#records.get(key);
-    // Nothing was told since the request was sent: an answer of an older version is that of a restored cluster.
+    // No event came since the request was sent: an answer of an older version is that of a restored cluster.
     const isNews = request !== undefined && request.newest === undefined && request.before === known;
     if (!isNews && Number(known?.resourceVersion ?? request?.newest) > Number(record.resourceVersion)) {
       return record;
@@ -274,7 +274,7 @@ export class CopyIndex {
   }
 }
 
-/** A request about one object, what was known when it was sent, and the newest version that events told of it since. */
+/** A request about one object, what was known when it was sent, and the newest version that events showed of it since. */
 class RequestUnderWay {
   readonly target: TargetRef;
   readonly before: CopyRecord | undefined;

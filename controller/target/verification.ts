@@ -129,7 +129,7 @@ export class Verification {
     });
   }
 
-  /** The turn passes on to whoever waits, so that nobody who comes meanwhile takes one more. */
+  /** The turn passes on to the next that waits, so that none that comes meanwhile takes one more. */
   #giveTurn(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

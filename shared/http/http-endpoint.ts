@@ -14,7 +14,7 @@ export interface HttpEndpointOptions {
 }
 
 export interface HttpEndpoint {
-  /** The port in use; tells what the operating system chose for port 0. */
+  /** The port in use; for port 0, the one that the operating system chose. */
   readonly port: number;
   /** Stops listening and cuts all connections, also those with an answer under way: these answers are worth no delay. */
   stop(): Promise<void>;

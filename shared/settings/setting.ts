@@ -5,7 +5,7 @@ import type { ValueType } from './value-type.ts';
  */
 export interface Setting<T> {
   readonly type: ValueType<T>;
-  /** What stands for the value in the help, in capitals. */
+  /** The placeholder of the value in the help, in capitals. */
   readonly placeholder: string;
   /** One or more sentences for the help. */
   readonly description: string;

@@ -13,7 +13,7 @@ import {
 } from '../harness/stage.ts';
 import type { ControlPlane } from '../sandbox/control-plane/control-plane.ts';
 
-/** By way of the context `shared`, whose namespace is fixed, both teams' objects of one name mean one target object. */
+/** Through the context `shared`, whose namespace is fixed, both teams' objects of one name mean one target object. */
 const stage = useStage({ targets: 2 });
 const marker: MarkerWay = { context: 'plain', target: 1, namespace: 'team-a' };
 

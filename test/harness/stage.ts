@@ -67,7 +67,7 @@ export class Stage {
     await writeFile(this.contextsFile, this.sandbox.contextsKubeconfig(contexts), { mode: 0o600 });
   }
 
-  /** Starts a controller with leader election off unless told, and waits until it is ready. It ends with the test. */
+  /** Starts a controller with leader election off by default, and waits until it is ready. It ends with the test. */
   async startController(
     flags: readonly string[] = ['--leader-elect=false'],
     env: Readonly<Record<string, string>> = {},

@@ -3,7 +3,7 @@ import { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 
 /**
  * One sandbox for all tests of a file: started before the first, stopped after the last. When a test fails, the
- * control planes' logs are kept and their place is told. The returned function gives the sandbox, inside tests and hooks.
+ * control planes' logs are kept and their place is printed. The returned function gives the sandbox, inside tests and hooks.
  */
 export function useSandbox(options: SandboxOptions): () => Sandbox {
   let sandbox: Sandbox | undefined;

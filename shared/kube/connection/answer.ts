@@ -37,7 +37,7 @@ export function refusal(
   });
 }
 
-/** What the object of a watch's ERROR event means: a Status whose code stands for the HTTP status. */
+/** What the object of a watch's ERROR event means: a Status whose code is the HTTP status. */
 export function watchRefusal(object: unknown, question: Question): ApiError {
   const code = readStatus(object)?.code ?? 500;
   return refusal(code, object, question);

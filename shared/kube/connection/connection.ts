@@ -31,14 +31,14 @@ export interface ConnectOptions {
   readonly issuers?: Issuers | undefined;
   /** Milliseconds from sending a request to its complete answer, 10,000 unless given. Watches take it for their headers. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Milliseconds for TCP and TLS, 5,000 unless told. */
+  /** Milliseconds for TCP and TLS, 5,000 by default. */
   readonly connectTimeoutMs?: number | undefined;
   /**
    * Requests in flight at once, 512 unless given; the rest wait for their turn. Watches do not count. The scheduler sends
    * fewer, so that a Lease renewal, a probe or a proof never waits for a connection.
    */
   readonly maxConnections?: number | undefined;
-  /** Called when a connection for requests was opened; not by way of a proxy. */
+  /** Called when a connection for requests was opened; not through a proxy. */
   readonly onConnected?: (() => void) | undefined;
   /** False: every request opens a connection of its own, so that it reaches whatever the address leads to now. */
   readonly keepAlive?: boolean | undefined;

@@ -30,7 +30,7 @@ const blockedMs = 50;
 /**
  * One request and its whole answer. `timeoutMs` bounds the wait for a connection, and starts again when the request is
  * sent; time in which the event loop was blocked is added, since an answer that arrived meanwhile could not be read. Built
- * on `dispatch` for two things that undici's `request` does not have: it tells whether the request was written at all,
+ * on `dispatch` for two things that undici's `request` does not have: it shows whether the request was written at all,
  * and no stream is made for an answer that is wanted whole.
  */
 export function exchange(dispatcher: Dispatcher, clock: Clock, what: Exchange): Promise<Answer> {

@@ -123,7 +123,7 @@ async function awsCredentials(
 
 /**
  * The one place where this Pod has its AWS credentials from, in the SDK's order. Not the SDK's own chain: that goes on to
- * the next place after a refusal and tells of the last one only, and it runs commands that a default profile names.
+ * the next place after a refusal and reports the last one only, and it runs commands that a default profile names.
  */
 function credentialSource(
   aws: typeof Aws,

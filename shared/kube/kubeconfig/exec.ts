@@ -20,7 +20,7 @@ export interface ExecSurroundings {
 }
 
 /**
- * Who issues the credentials that an `exec` entry stands for. A plugin that the operator allowed is run; what the tools of EKS, GKE
+ * Who issues the credentials of an `exec` entry. A plugin that the operator allowed is run; what the tools of EKS, GKE
  * and AKS write is recognised, and nothing is run; all else is refused.
  */
 export function readExec(

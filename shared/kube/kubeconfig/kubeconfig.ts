@@ -43,7 +43,7 @@ export function parseKubeconfig(text: string, options: KubeconfigOptions): Kubec
   };
 }
 
-/** The connection of one context, the current one unless told. Throws KubeconfigError with everything that is wrong. */
+/** The connection of one context, the current one by default. Throws KubeconfigError with everything that is wrong. */
 export function specFromKubeconfig(
   text: string,
   options: KubeconfigOptions & { readonly context?: string | undefined },

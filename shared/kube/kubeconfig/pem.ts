@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 
-/** The text that base64 stands for, or undefined where it is none. Node's own decoder skips what it does not know. */
+/** The text that base64 encodes, or undefined where it is none. Node's own decoder skips what it does not know. */
 export function decodeBase64(data: string): string | undefined {
   const compact = data.replace(/\s/g, '');
   return /^[A-Za-z0-9+/]+={0,2}$/.test(compact) && compact.length % 4 === 0

@@ -97,7 +97,7 @@ function checkPair(certificate: Material, key: Material, problems: string[]): vo
   }
 }
 
-/** As for kubectl, a token file wins over a token that stands beside it. */
+/** As for kubectl, a token file wins over a token beside it. */
 function readToken(
   fields: UserFields,
   baseDirectory: string | undefined,

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../object.ts';
 
-/** One change, as a watch tells it. */
+/** One change, as a watch reports it. */
 export interface ObjectEvent<T extends KubeObject> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: T;
@@ -26,7 +26,7 @@ export interface ReflectorHandler<T extends KubeObject, S> {
   failed(error: unknown, phase: 'list' | 'watch'): void;
 }
 
-/** A handler threw: a bug of ours, told apart from what an API server does. */
+/** A handler threw: a bug of ours, distinct from what an API server does. */
 export class HandlerFault extends Error {
   override readonly name = 'HandlerFault';
   constructor(method: string, cause: unknown) {

@@ -98,7 +98,7 @@ export class Reflector<T extends KubeObject, S> {
     this.#endWatch?.();
   }
 
-  /** Runs until `signal` aborts. Never rejects: what fails is told to the handler and retried. */
+  /** Runs until `signal` aborts. Never rejects: what fails is reported to the handler and retried. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const phase = this.#position === undefined || this.#relistWanted ? 'list' : 'watch';

@@ -12,7 +12,7 @@ export const mistakes: Scene = {
       configMap('unknown-context', `${first.context},contxt-2`),
     );
     await demo.refusedApply('are the same cluster', configMap('same-cluster', `${first.context},${alias}`));
-    demo.terminal.text('\nAll that is wrong is told at once, whatever the way in.');
+    demo.terminal.text('\nAll problems of an object are reported together, with every kind of request.');
     await demo.refusedKubectl(
       'has 2 problems',
       'annotate',

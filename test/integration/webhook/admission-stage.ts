@@ -151,7 +151,7 @@ export class AdmissionStage {
     };
   }
 
-  /** Replaces the standing configuration. */
+  /** Replaces the configuration in force. */
   async setConfiguration(change?: (text: string) => string, caPem?: string | null): Promise<void> {
     await this.source.request('DELETE', `${configurations}/context-syncer`);
     await this.source.request('POST', configurations, await this.configuration(change, caPem));

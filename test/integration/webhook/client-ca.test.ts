@@ -107,7 +107,7 @@ test('an API server with the certificate of the guide is answered, and a client 
   await expect(askAsApiServer(port, '{}')).rejects.toThrow(/certificate required|ECONNRESET|hang up/);
 });
 
-test('an API server whose certificate has another name is told so, and so is whoever writes an object', async () => {
+test('an API server whose certificate has another name is refused with that reason, which the writer of an object sees, too', async () => {
   await serve('another');
   expect(await create()).toMatch(/the client certificate has none of the names of --client-name/);
 });

@@ -5,8 +5,8 @@ import { relay } from './relay.ts';
 
 /**
  * - `pass`: as if there were no proxy.
- * - `refuse`: connections are refused, standing ones reset: the server is gone.
- * - `silent`: connections are accepted, standing ones stay, not a byte passes; what was sent meanwhile passes afterwards.
+ * - `refuse`: connections are refused, open ones reset: the server is gone.
+ * - `silent`: connections are accepted, open ones stay, not a byte passes; what was sent meanwhile passes afterwards.
  * - `delayMs`: every chunk takes that much longer in each direction.
  */
 export type FaultMode = 'pass' | 'refuse' | 'silent' | { readonly delayMs: number };
@@ -81,12 +81,12 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  /** New connections go to another server; standing ones stay where they are, unless they are cut. */
+  /** New connections go to another server; open ones stay where they are, unless they are cut. */
   lead(upstream: { readonly port: number }): void {
     this.#upstreamPort = upstream.port;
   }
 
-  /** Resets all standing connections; new ones go by the mode. Yields how many there were. */
+  /** Resets all open connections; new ones go by the mode. Yields how many there were. */
   cut(): number {
     const { size } = this.#connections;
     for (const socket of this.#connections) {
@@ -97,7 +97,7 @@ export class FaultProxy implements AsyncDisposable {
 
   async close(): Promise<void> {
     const listening = this.#mode !== 'refuse';
-    // Whoever waits for the end of a silence must find it over.
+    // A client that waits for the end of a silence must find it over.
     this.#mode = 'refuse';
     this.#silence.resolve();
     if (listening) {

@@ -9,7 +9,7 @@ import { faultyFrames } from './watch-faults.ts';
 
 /**
  * - `slow`: every request waits that long.
- * - `refuse`: standing connections are reset, new ones end at once.
+ * - `refuse`: open connections are reset, new ones end at once.
  * - `silent`: nothing is answered until the fault ends; then everything passes.
  * - `answer`: every n-th request is answered with this status and does not reach the server; of lists and reads of ConfigMaps and
  *   Secrets alone, so that Leases, watches and the cluster's identity stay as they are.
@@ -50,7 +50,7 @@ const failure = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failu
 const reasons = { 429: 'TooManyRequests', 500: 'InternalError', 503: 'ServiceUnavailable' } as const;
 const certificateHosts = { dns: ['localhost'], ip: ['127.0.0.1'] };
 
-/** An HTTPS proxy before a control plane that can misbehave by request. Users are told by bearer tokens, which it passes on. */
+/** An HTTPS proxy before a control plane that can misbehave by request. Users are recognised by bearer tokens, which it passes on. */
 export class HttpFaultProxy implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
@@ -114,13 +114,13 @@ export class HttpFaultProxy implements AsyncDisposable {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** New requests go to another control plane; standing connections are cut. */
+  /** New requests go to another control plane; open connections are cut. */
   lead(upstream: Upstream): void {
     this.#upstream = upstream;
     this.cut();
   }
 
-  /** Resets all standing connections. */
+  /** Resets all open connections. */
   cut(): void {
     for (const socket of this.#sockets) {
       socket.resetAndDestroy();

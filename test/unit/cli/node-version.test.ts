@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { nodeProblem, oldestNode } from '../../../cli/node-version.ts';
 import { property, trustedJson } from '../../sandbox/json.ts';
 
-test.each(['20.20.2', '22.18.9', '4.0.0'])('Node.js %s is told to be too old, in one sentence', (version) => {
+test.each(['20.20.2', '22.18.9', '4.0.0'])('Node.js %s is refused as too old, in one sentence', (version) => {
   expect(nodeProblem(version)).toBe(
     `context-syncer cannot start: it needs Node.js 22.19 or newer, and this is Node.js ${version}.\n`,
   );

@@ -168,7 +168,7 @@ describe('a term', () => {
     expect(state.trips).toMatchObject([{ reason: 'SourceRestored' }]);
   });
 
-  it('ends a trip that another process released, although another name stands in the annotation by now', async () => {
+  it('ends a trip that another process released, although the annotation has another name by now', async () => {
     const term = await begin();
     const running = term.run();
     await term.take(0, new AbortController().signal);

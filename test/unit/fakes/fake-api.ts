@@ -55,7 +55,7 @@ export interface FakeWrite {
   readonly name: string;
   /** The object that was sent, or the options of a deletion. */
   readonly request: unknown;
-  /** What stands afterwards. */
+  /** What is stored afterwards. */
   readonly stored: KubeObject | undefined;
 }
 
@@ -74,7 +74,7 @@ export class FakeApi implements KubeClient {
   readonly calls: FakeCall[] = [];
   /** Decides what goes wrong with a call; called once for each. */
   fault: (call: FakeCall) => FakeFault | undefined = () => undefined;
-  /** Told of every change that is made by way of this connection. */
+  /** Called with every change that is made through this connection. */
   onWrite: (write: FakeWrite) => void = () => undefined;
   /** Watches stay open and say nothing, as behind a dead link. */
   silent = false;

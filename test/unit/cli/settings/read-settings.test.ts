@@ -168,7 +168,7 @@ describe('a flag and the file', () => {
     expect(await problems({ flags: enough, file: '# nothing yet\n' })).toEqual([]);
   });
 
-  it('an alias in the file stands for what it names', async () => {
+  it('an alias in the file is read as what it names', async () => {
     expect(await read({ flags: enough, file: 'logFormat: &f text\nnamespace: *f' })).toMatchObject({
       namespace: 'text',
     });

@@ -183,7 +183,7 @@ describe('an update of an existing copy', () => {
     );
   });
 
-  it("of Kubed's keeps what it cannot tell from an addition, except the payload that leaked into an annotation", () => {
+  it("of Kubed's keeps what could be an addition, except the payload that leaked into an annotation", () => {
     const kubed: PayloadObject = stored({
       metadata: {
         name: 'omni',

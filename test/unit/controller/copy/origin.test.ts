@@ -128,7 +128,7 @@ describe('ownership', () => {
     expect(ownershipOf(clone, origin, keys, cluster)).toBe('foreign');
   });
 
-  it('is not passed on to a clone in another namespace, whoever made the copy', () => {
+  it('is not passed on to a clone in another namespace, also when Kubed made the copy', () => {
     const copy = { namespace: 'team', name: 'omni' };
     const cloned = (more: Partial<Origin>, namespace: string): string =>
       ownershipOf({ ...copy, namespace, labels: full }, { ...origin, copy, ...more }, keys, cluster);

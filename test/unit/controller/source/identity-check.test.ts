@@ -102,7 +102,7 @@ describe('an answer with a FlowSchema of the source cluster', () => {
     expect(reads).toHaveLength(2);
   });
 
-  it.each(['another schema', undefined])('is told apart from one with %s, which needs a check', (schema) => {
+  it.each(['another schema', undefined])('is distinct from one with %s, which needs a check', (schema) => {
     void check.confirm(schema);
     expect(reads).toHaveLength(2);
   });

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import type { AllowedPlugins } from '../../../../../shared/kube/kubeconfig/exec.ts';
 import { parseKubeconfig } from '../../../../../shared/kube/kubeconfig/kubeconfig.ts';
 
-interface Surroundings {
+interface RestOfKubeconfig {
   readonly server?: string;
   readonly plugins?: AllowedPlugins;
   readonly baseDirectory?: string | undefined;
@@ -12,8 +12,8 @@ interface Surroundings {
 }
 
 /** The settings that an exec entry leads to, or the problem. Without a base directory, as from a Secret. */
-function read(exec: unknown, surroundings: Surroundings = {}): unknown {
-  const { server = 'https://api.example', plugins, baseDirectory, cluster, user } = surroundings;
+function read(exec: unknown, rest: RestOfKubeconfig = {}): unknown {
+  const { server = 'https://api.example', plugins, baseDirectory, cluster, user } = rest;
   const text = stringify({
     clusters: [{ name: 'k', cluster: { server, ...cluster } }],
     users: [{ name: 'u', user: { exec, ...user } }],
